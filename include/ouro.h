@@ -1,0 +1,10 @@
+/* ouro: an HTTP engine to embed. This header brings in the whole public interface. */
+#ifndef OURO_H
+#define OURO_H
+
+#include "ouro/base.h"
+#include "ouro/context.h"
+#include "ouro/log.h"
+#include "ouro/server.h"
+
+#endif

@@ -1,0 +1,50 @@
+/* Views and slices: the plain values that every part of the public interface speaks in. */
+#ifndef OURO_BASE_PUBLIC_H
+#define OURO_BASE_PUBLIC_H
+
+#include <stddef.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Marks what the shared library exports; everything else has hidden visibility. */
+#if defined(__GNUC__)
+#define OURO_API __attribute__((visibility("default")))
+#define OURO_PRINTF(format_index, first_arg)                                                       \
+	__attribute__((format(printf, format_index, first_arg)))
+#else
+#define OURO_API
+#define OURO_PRINTF(format_index, first_arg)
+#endif
+
+/* A borrowed view of @len bytes at @ptr, not NUL-terminated. It lives as long as what it
+ * points into; whoever hands one out says how long that is. {NULL, 0} is "absent" where a
+ * function says so; an empty value that is present has a non-NULL @ptr. */
+struct ouro_str {
+	const char *ptr;
+	size_t len;
+};
+
+struct ouro_buf;
+
+/* A view together with the counted buffer that holds its bytes. @buf may be NULL for memory that
+ * outlives every use of the slice. */
+struct ouro_slice {
+	const char *ptr;
+	size_t len;
+	struct ouro_buf *buf;
+};
+
+/* A view of a string literal, its terminating NUL left out. */
+#ifdef __cplusplus
+#define OURO_STR(literal) (ouro_str{(literal), sizeof(literal) - 1})
+#else
+#define OURO_STR(literal) ((struct ouro_str){ (literal), sizeof(literal) - 1 })
+#endif
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
