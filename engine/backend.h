@@ -1,0 +1,99 @@
+/* The backend interface: what a loop asks of the kernel, and how the answers come back. It is
+ * shaped by completions, since readiness can be turned into completions and never the reverse.
+ *
+ * Each loop opens its own backend in its own thread and is the only one to call it, but for wake.
+ * Submission never fails: what goes wrong is the operation's result. */
+#ifndef OURO_ENGINE_BACKEND_H
+#define OURO_ENGINE_BACKEND_H
+
+#include "base/counters.h"
+#include "base/log.h"
+#include "engine/op.h"
+#include "engine/recvpool.h"
+
+struct ouro_backend;
+
+struct ouro_backend_options {
+	uint32_t recv_buffer_count; /* a power of two */
+	uint32_t recv_buffer_bytes;
+	uint32_t completion_entries; /* completion queue length of the ring; a power of two */
+	struct ouro_counters *counters;
+};
+
+/* What ouro_backend_ops.submit returns. */
+enum ouro_submit {
+	OURO_SUBMIT_PENDING,  /* in flight: completions will come from wait */
+	OURO_SUBMIT_FINISHED, /* done already: the result is in the op and no completion follows */
+};
+
+struct ouro_clock {
+	uint64_t monotonic_ns;
+	int64_t unix_s;
+};
+
+#define OURO_DEADLINE_NEVER UINT64_MAX
+
+struct ouro_backend_ops {
+	const char *name;
+	/* 0 and a backend, or a negative errno (for the ring: -EPERM forbidden, -ENOSYS not in
+	 * this kernel, -ENOMEM memory lock limit, -EOPNOTSUPP a needed feature is missing). */
+	int (*open)(struct ouro_backend **backend, const struct ouro_backend_options *options);
+	/* Frees it. Nothing may be in flight any more (@in_flight is 0). */
+	void (*close)(struct ouro_backend *backend);
+	enum ouro_submit (*submit)(struct ouro_backend *backend, struct ouro_op *op);
+	/* Asks that @op (in flight) end soon; its final completion still comes, with -ECANCELED
+	 * or with whatever happened first. */
+	void (*cancel)(struct ouro_backend *backend, struct ouro_op *op);
+	/* Hands over what was submitted, sleeps until there is a completion, a wake or
+	 * @deadline_ns (0: does not sleep), and runs the completions there are. Returns how many
+	 * ran, or a negative errno that nothing can be done about. */
+	int (*wait)(struct ouro_backend *backend, uint64_t deadline_ns);
+	/* Ends the present or the next wait. Any thread. */
+	void (*wake)(struct ouro_backend *backend);
+	void (*read_clock)(struct ouro_backend *backend, struct ouro_clock *clock);
+	/* Whether OURO_OP_SEND_ZC can be submitted. */
+	bool (*has_zero_copy)(const struct ouro_backend *backend);
+};
+
+/* What all backends share; each embeds it first. */
+struct ouro_backend {
+	const struct ouro_backend_ops *ops;
+	struct ouro_recvpool recvpool;
+	struct ouro_op_list ready;   /* finished without the kernel; completed by the next wait */
+	struct ouro_op_list starved; /* receives waiting for a free buffer, oldest first */
+	uint32_t in_flight;          /* operations between submission and final completion */
+	struct ouro_counters *counters;
+};
+
+extern const struct ouro_backend_ops ouro_backend_epoll;
+#ifdef OURO_HAVE_URING
+extern const struct ouro_backend_ops ouro_backend_uring;
+#endif
+
+/* Marks @op as in flight. For backends, on submission. */
+static inline void ouro_backend_begin(struct ouro_backend *backend, struct ouro_op *op)
+{
+	assert(!op->in_flight);
+	op->in_flight = true;
+	backend->in_flight++;
+}
+
+/* Gives @op back to its owner. For backends, before its final completion is called. */
+static inline void ouro_backend_end(struct ouro_backend *backend, struct ouro_op *op)
+{
+	assert(op->in_flight);
+	op->in_flight = false;
+	op->generation++;
+	backend->in_flight--;
+}
+
+/* Ends @op without the kernel: the next wait completes it with @result. */
+void ouro_backend_finish_later(struct ouro_backend *backend, struct ouro_op *op, int32_t result);
+
+/* Completes what ouro_backend_finish_later queued; returns how many. */
+int ouro_backend_run_ready(struct ouro_backend *backend);
+
+/* Reads CLOCK_MONOTONIC and the wall clock, for backends on real time. */
+void ouro_backend_read_real_clock(struct ouro_backend *backend, struct ouro_clock *clock);
+
+#endif

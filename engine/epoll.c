@@ -1,0 +1,456 @@
+/* The readiness backend: the same completions, made from level-triggered epoll. It keeps to what
+ * epoll emulations on other systems (epoll-shim, wepoll) offer too: no edge trigger, no
+ * EPOLLEXCLUSIVE, no timerfd, eventfd or signalfd, and data.ptr alone. What only Linux has is in
+ * accept_one() and set_blocking(). */
+#include "engine/backend.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+	EVENTS_PER_WAIT = 512,
+	ACCEPTS_PER_EVENT = 64, /* then others get their turn; level trigger reports the rest */
+	FILES_PER_CHUNK = 1024,
+	FILE_CHUNKS = 4096, /* descriptors up to 4 Mi */
+};
+
+/* What is wanted of one descriptor. At most one operation waits to read and one to write. */
+struct file {
+	struct ouro_op *reader;
+	struct ouro_op *writer;
+	int fd;
+	uint32_t interest; /* as registered with epoll; a file never registered has none */
+	bool registered;
+};
+
+struct epoll {
+	struct ouro_backend base;
+	int fd;
+	int wake_pair[2]; /* others write to the second, the loop reads the first */
+	struct file wake_file;
+	struct file *chunks[FILE_CHUNKS]; /* by descriptor; allocated as descriptors grow */
+	struct epoll_event events[EVENTS_PER_WAIT];
+};
+
+static struct epoll *epoll_of(struct ouro_backend *backend)
+{
+	return (struct epoll *)(void *)backend;
+}
+
+/* The record of @fd, made when first asked for; NULL when out of memory. */
+static struct file *file_at(struct epoll *epoll, int fd)
+{
+	size_t chunk = (size_t)fd / FILES_PER_CHUNK;
+
+	if (chunk >= FILE_CHUNKS)
+		return NULL;
+	if (!epoll->chunks[chunk])
+		epoll->chunks[chunk] = calloc(FILES_PER_CHUNK, sizeof(struct file));
+	if (!epoll->chunks[chunk])
+		return NULL;
+	return &epoll->chunks[chunk][(size_t)fd % FILES_PER_CHUNK];
+}
+
+/* Registers @events for @file, or what is left of them; 0 or a negative errno. */
+static int set_interest(struct epoll *epoll, struct file *file, uint32_t events)
+{
+	struct epoll_event event = { .events = events, .data.ptr = file };
+
+	if (file->registered && file->interest == events)
+		return 0;
+	if (epoll_ctl(epoll->fd, file->registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, file->fd,
+		      &event))
+		return -errno;
+	file->registered = true;
+	file->interest = events;
+	return 0;
+}
+
+static uint32_t wanted_events(const struct file *file)
+{
+	return (file->reader ? (uint32_t)EPOLLIN : 0) | (file->writer ? (uint32_t)EPOLLOUT : 0);
+}
+
+/* Puts @op in its place at its descriptor. Interest only grows here: what nobody waits for any more
+ * is dropped when it is first reported, which for most descriptors is never. */
+static void wait_for(struct epoll *epoll, struct ouro_op *op, bool writer)
+{
+	struct file *file = file_at(epoll, op->fd);
+	int err = -ENOMEM;
+
+	if (file) {
+		struct ouro_op **place = writer ? &file->writer : &file->reader;
+
+		assert(!*place);
+		file->fd = op->fd;
+		*place = op;
+		err = set_interest(epoll, file,
+				   (file->registered ? file->interest : 0) | wanted_events(file));
+		if (err)
+			*place = NULL;
+	}
+	if (err)
+		ouro_backend_finish_later(&epoll->base, op, err);
+}
+
+static void finish(struct epoll *epoll, struct ouro_op **place, int32_t result,
+		   struct ouro_buf *buf)
+{
+	struct ouro_op *op = *place;
+
+	*place = NULL;
+	op->result = result;
+	ouro_backend_end(&epoll->base, op);
+	op->on_complete(op, buf, 0);
+}
+
+static void set_blocking(int fd, bool blocking)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags >= 0 && blocking != !(flags & O_NONBLOCK))
+		fcntl(fd, F_SETFL, blocking ? flags & ~O_NONBLOCK : flags | O_NONBLOCK);
+}
+
+static int accept_one(int fd)
+{
+	int peer = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	return peer < 0 ? -errno : peer;
+}
+
+static void run_accept(struct epoll *epoll, struct file *file)
+{
+	for (int i = 0; i < ACCEPTS_PER_EVENT && file->reader; i++) {
+		int result = accept_one(file->fd);
+
+		if (result == -EAGAIN || result == -EINTR)
+			return;
+		/* The peer gave up while it waited to be accepted (accept(2)). */
+		if (result == -ECONNABORTED || result == -EPROTO)
+			continue;
+		if (result < 0) {
+			finish(epoll, &file->reader, result, NULL);
+			return;
+		}
+		file->reader->result = result;
+		file->reader->on_complete(file->reader, NULL, OURO_OP_MORE);
+	}
+}
+
+static void run_recv(struct epoll *epoll, struct file *file)
+{
+	struct ouro_op *op = file->reader;
+	struct ouro_buf *buf = ouro_recvpool_take(&epoll->base.recvpool);
+	ssize_t got;
+
+	if (!buf) {
+		ouro_counter_add(&epoll->base.counters->receive_starved, 1);
+		file->reader = NULL;
+		set_interest(epoll, file, wanted_events(file));
+		ouro_op_list_push(&epoll->base.starved, op);
+		return;
+	}
+	got = recv(file->fd, buf->data, buf->size, 0);
+	if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+		ouro_buf_unref(buf);
+		return;
+	}
+	buf->len = got > 0 ? (uint32_t)got : 0;
+	op->result = got < 0 ? -errno : (int32_t)got;
+	if (got > 0 && op->kind == OURO_OP_RECV)
+		op->on_complete(op, buf, OURO_OP_MORE);
+	else
+		finish(epoll, &file->reader, op->result, got > 0 ? buf : NULL);
+	ouro_buf_unref(buf);
+}
+
+static void run_reader(struct epoll *epoll, struct file *file)
+{
+	switch ((enum ouro_op_kind)file->reader->kind) {
+	case OURO_OP_ACCEPT:
+		run_accept(epoll, file);
+		return;
+	case OURO_OP_RECV:
+	case OURO_OP_RECV_ONCE:
+		run_recv(epoll, file);
+		return;
+	case OURO_OP_POLL_IN:
+		finish(epoll, &file->reader, 0, NULL);
+		return;
+	case OURO_OP_SEND:
+	case OURO_OP_SEND_ZC:
+	case OURO_OP_CLOSE:
+		break;
+	}
+	assert(!"an operation that does not wait to read");
+}
+
+static void close_file(struct epoll *epoll, int fd)
+{
+	struct file *file = file_at(epoll, fd);
+
+	if (file && file->registered) {
+		assert(!file->reader && !file->writer);
+		file->registered = false;
+		file->interest = 0;
+	}
+	close(fd);
+}
+
+/* Tries the send; false where it would block. */
+static bool try_send(struct epoll *epoll, struct ouro_op_send *send)
+{
+	ssize_t sent = sendmsg(send->op.fd, &send->msg, MSG_NOSIGNAL);
+
+	if (sent < 0 && (errno == EAGAIN || errno == EINTR))
+		return false;
+	send->op.result = sent < 0 ? -errno : (int32_t)sent;
+	ouro_counter_add(&epoll->base.counters->sends_direct, 1);
+	return true;
+}
+
+static void close_if_all_sent(struct epoll *epoll, struct ouro_op_send *send)
+{
+	if (send->close_after && send->op.result == (int32_t)send->bytes)
+		close_file(epoll, send->op.fd);
+}
+
+static void run_writer(struct epoll *epoll, struct file *file)
+{
+	struct ouro_op_send *send = (struct ouro_op_send *)(void *)file->writer;
+
+	if (!try_send(epoll, send))
+		return;
+	file->writer = NULL;
+	close_if_all_sent(epoll, send);
+	ouro_backend_end(&epoll->base, &send->op);
+	send->op.on_complete(&send->op, NULL, 0);
+}
+
+static enum ouro_submit submit_send(struct epoll *epoll, struct ouro_op_send *send)
+{
+	if (try_send(epoll, send)) {
+		close_if_all_sent(epoll, send);
+		return OURO_SUBMIT_FINISHED;
+	}
+	ouro_backend_begin(&epoll->base, &send->op);
+	wait_for(epoll, &send->op, true);
+	return OURO_SUBMIT_PENDING;
+}
+
+static enum ouro_submit epoll_submit(struct ouro_backend *backend, struct ouro_op *op)
+{
+	struct epoll *epoll = epoll_of(backend);
+
+	switch ((enum ouro_op_kind)op->kind) {
+	case OURO_OP_ACCEPT:
+		set_blocking(op->fd, false);
+		break;
+	case OURO_OP_RECV:
+	case OURO_OP_RECV_ONCE:
+	case OURO_OP_POLL_IN:
+		break;
+	case OURO_OP_SEND:
+	case OURO_OP_SEND_ZC:
+		return submit_send(epoll, (struct ouro_op_send *)(void *)op);
+	case OURO_OP_CLOSE:
+		close_file(epoll, op->fd);
+		op->result = 0;
+		return OURO_SUBMIT_FINISHED;
+	}
+	ouro_backend_begin(backend, op);
+	wait_for(epoll, op, false);
+	return OURO_SUBMIT_PENDING;
+}
+
+static void epoll_cancel(struct ouro_backend *backend, struct ouro_op *op)
+{
+	struct epoll *epoll = epoll_of(backend);
+	struct file *file = file_at(epoll, op->fd);
+
+	assert(op->in_flight);
+	if (file && file->reader == op)
+		file->reader = NULL;
+	else if (file && file->writer == op)
+		file->writer = NULL;
+	else if (!ouro_op_list_remove(&backend->starved, op))
+		return; /* it is among the ready ones: its completion is on its way */
+	/* A listening descriptor may be shared with other processes and then stays in the set
+	 * when it is closed here, so it leaves the set at once. */
+	if (op->kind == OURO_OP_ACCEPT && file && file->registered) {
+		epoll_ctl(epoll->fd, EPOLL_CTL_DEL, op->fd, NULL);
+		file->registered = false;
+		file->interest = 0;
+	}
+	ouro_backend_finish_later(backend, op, -ECANCELED);
+}
+
+static void run_wake(struct epoll *epoll)
+{
+	char sink[64];
+
+	while (recv(epoll->wake_pair[0], sink, sizeof(sink), 0) == (ssize_t)sizeof(sink))
+		;
+}
+
+static int run_event(struct epoll *epoll, const struct epoll_event *event)
+{
+	struct file *file = event->data.ptr;
+	uint32_t trouble = event->events & (uint32_t)(EPOLLERR | EPOLLHUP);
+	int count = 0;
+
+	if (file == &epoll->wake_file) {
+		run_wake(epoll);
+		return 1;
+	}
+	if (file->writer && (event->events & EPOLLOUT || trouble)) {
+		run_writer(epoll, file);
+		count++;
+	}
+	if (file->reader && (event->events & EPOLLIN || trouble)) {
+		run_reader(epoll, file);
+		count++;
+	}
+	if (count == 0 && file->registered && trouble && !file->reader && !file->writer) {
+		/* Trouble is reported whether asked for or not; nobody waits, so it leaves. */
+		epoll_ctl(epoll->fd, EPOLL_CTL_DEL, file->fd, NULL);
+		file->registered = false;
+		file->interest = 0;
+	} else if (count == 0 && file->registered) {
+		set_interest(epoll, file, wanted_events(file));
+	}
+	return count;
+}
+
+static void feed_starved(struct epoll *epoll)
+{
+	uint32_t budget = epoll->base.recvpool.free_count;
+	struct ouro_op *op;
+
+	while (budget-- > 0 && (op = ouro_op_list_pop(&epoll->base.starved)) != NULL)
+		wait_for(epoll, op, false);
+}
+
+static int timeout_ms(struct epoll *epoll, uint64_t deadline_ns)
+{
+	struct ouro_clock clock;
+	uint64_t left;
+
+	if (deadline_ns == 0 || epoll->base.ready.first)
+		return 0;
+	if (deadline_ns == OURO_DEADLINE_NEVER)
+		return -1;
+	ouro_backend_read_real_clock(&epoll->base, &clock);
+	if (clock.monotonic_ns >= deadline_ns)
+		return 0;
+	left = (deadline_ns - clock.monotonic_ns + 999999) / 1000000;
+	return left > 3600000 ? 3600000 : (int)left;
+}
+
+static int epoll_backend_wait(struct ouro_backend *backend, uint64_t deadline_ns)
+{
+	struct epoll *epoll = epoll_of(backend);
+	int events, count;
+
+	feed_starved(epoll);
+	events = epoll_wait(epoll->fd, epoll->events, EVENTS_PER_WAIT,
+			    timeout_ms(epoll, deadline_ns));
+	if (events < 0 && errno != EINTR)
+		return -errno;
+	count = ouro_backend_run_ready(backend);
+	for (int i = 0; i < events; i++)
+		count += run_event(epoll, &epoll->events[i]);
+	return count;
+}
+
+static void epoll_wake(struct ouro_backend *backend)
+{
+	/* It can fail only by being full, and then the loop is about to wake anyway. */
+	ssize_t sent = send(epoll_of(backend)->wake_pair[1], "", 1, MSG_NOSIGNAL);
+
+	(void)sent;
+}
+
+static bool epoll_has_zero_copy(const struct ouro_backend *backend)
+{
+	(void)backend;
+	return false;
+}
+
+static void release_buf(struct ouro_buf *buf)
+{
+	struct epoll *epoll = buf->owner;
+
+	ouro_recvpool_put(&epoll->base.recvpool, buf);
+}
+
+static int open_wake(struct epoll *epoll)
+{
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, epoll->wake_pair))
+		return -errno;
+	set_blocking(epoll->wake_pair[0], false);
+	set_blocking(epoll->wake_pair[1], false);
+	epoll->wake_file.fd = epoll->wake_pair[0];
+	return set_interest(epoll, &epoll->wake_file, EPOLLIN);
+}
+
+static void free_epoll(struct epoll *epoll)
+{
+	for (int i = 0; i < 2; i++)
+		if (epoll->wake_pair[i] >= 0)
+			close(epoll->wake_pair[i]);
+	if (epoll->fd >= 0)
+		close(epoll->fd);
+	for (size_t i = 0; i < FILE_CHUNKS; i++)
+		free(epoll->chunks[i]);
+	ouro_recvpool_fini(&epoll->base.recvpool);
+	free(epoll);
+}
+
+static int epoll_open(struct ouro_backend **backend, const struct ouro_backend_options *options)
+{
+	struct epoll *epoll = calloc(1, sizeof(*epoll));
+	int err;
+
+	if (!epoll)
+		return -ENOMEM;
+	epoll->base.ops = &ouro_backend_epoll;
+	epoll->base.counters = options->counters;
+	epoll->wake_pair[0] = epoll->wake_pair[1] = -1;
+	epoll->fd = epoll_create1(EPOLL_CLOEXEC);
+	err = epoll->fd < 0 ? -errno : 0;
+	if (!err)
+		err = ouro_recvpool_init(&epoll->base.recvpool, options->recv_buffer_count,
+					 options->recv_buffer_bytes, release_buf, epoll);
+	if (!err)
+		err = open_wake(epoll);
+	if (err) {
+		free_epoll(epoll);
+		return err;
+	}
+	*backend = &epoll->base;
+	return 0;
+}
+
+static void epoll_close(struct ouro_backend *backend)
+{
+	assert(backend->in_flight == 0);
+	free_epoll(epoll_of(backend));
+}
+
+const struct ouro_backend_ops ouro_backend_epoll = {
+	.name = "epoll",
+	.open = epoll_open,
+	.close = epoll_close,
+	.submit = epoll_submit,
+	.cancel = epoll_cancel,
+	.wait = epoll_backend_wait,
+	.wake = epoll_wake,
+	.read_clock = ouro_backend_read_real_clock,
+	.has_zero_copy = epoll_has_zero_copy,
+};

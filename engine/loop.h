@@ -1,0 +1,64 @@
+/* The loop of one thread. A turn waits once, runs completions, due timers and mail from other
+ * threads, then flushes: all that the turn wrote on a connection leaves as one send, and all sends
+ * of the turn as one submission. */
+#ifndef OURO_ENGINE_LOOP_H
+#define OURO_ENGINE_LOOP_H
+
+#include "engine/backend.h"
+#include "engine/mailbox.h"
+#include "engine/timer.h"
+
+struct ouro_loop;
+
+/* Called at the end of each turn, and before the first. True where it has more to do, so that the
+ * next turn must not sleep. */
+typedef bool (*ouro_loop_flush_fn)(void *arg);
+
+struct ouro_loop {
+	struct ouro_backend *backend;
+	struct ouro_timers timers;
+	struct ouro_mailbox mailbox;
+	struct ouro_counters counters;
+	const struct ouro_log *log;
+	uint64_t now_ns; /* monotonic, read once a turn */
+	int64_t unix_s;  /* the wall clock, likewise */
+	ouro_loop_flush_fn flush; /* the connections' (engine/conn.h) */
+	void *flush_arg;
+	bool busy; /* the next turn must not sleep */
+	bool stopping;
+};
+
+/* Opens @ops as the backend of @loop, in the thread that will run it. 0 or a negative errno.
+ * @options->counters is ignored: the loop's are used. */
+int ouro_loop_init(struct ouro_loop *loop, const struct ouro_backend_ops *ops,
+		   const struct ouro_backend_options *options, const struct ouro_log *log);
+
+/* Frees what the loop holds. Nothing may be in flight. */
+void ouro_loop_fini(struct ouro_loop *loop);
+
+/* One turn; sleeps for what there is to do when @may_sleep. 0, or a negative errno that the loop
+ * cannot go on from. */
+int ouro_loop_turn(struct ouro_loop *loop, bool may_sleep);
+
+/* Turns until ouro_loop_stop(); 0 or a negative errno as above. */
+int ouro_loop_run(struct ouro_loop *loop);
+
+/* Ends ouro_loop_run after the present turn. The loop's thread. */
+void ouro_loop_stop(struct ouro_loop *loop);
+
+/* Posts @mail to the loop. Any thread, as long as the loop is open. */
+void ouro_loop_post(struct ouro_loop *loop, struct ouro_mail *mail);
+
+/* The loop's clock in ms, cut to 32 bits: compare with ouro_ms_reached(). */
+static inline uint32_t ouro_loop_ms(const struct ouro_loop *loop)
+{
+	return (uint32_t)(loop->now_ns / 1000000U);
+}
+
+/* Whether @now is at or after @due, both on the loop's 32-bit clock and at most 24 days apart. */
+static inline bool ouro_ms_reached(uint32_t now, uint32_t due)
+{
+	return (int32_t)(now - due) >= 0;
+}
+
+#endif

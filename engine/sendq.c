@@ -1,0 +1,223 @@
+/* The output of one connection: see engine/sendq.h. */
+#include "engine/sendq.h"
+
+#include <errno.h>
+
+void ouro_sendq_pools_init(struct ouro_sendq_pools *pools)
+{
+	ouro_pool_init(&pools->queues, sizeof(struct ouro_sendq));
+	ouro_pool_init(&pools->blocks, sizeof(struct ouro_sendblock));
+	ouro_pool_init(&pools->buffers, sizeof(struct ouro_buf) + OURO_OUT_BUFFER_BYTES);
+}
+
+void ouro_sendq_pools_fini(struct ouro_sendq_pools *pools)
+{
+	ouro_pool_fini(&pools->queues);
+	ouro_pool_fini(&pools->blocks);
+	ouro_pool_fini(&pools->buffers);
+}
+
+void ouro_sendq_pools_trim(struct ouro_sendq_pools *pools)
+{
+	ouro_pool_trim(&pools->queues);
+	ouro_pool_trim(&pools->blocks);
+	ouro_pool_trim(&pools->buffers);
+}
+
+static void release_out_buf(struct ouro_buf *buf)
+{
+	ouro_pool_put(buf->owner, buf);
+}
+
+static struct ouro_buf *create_out_buf(struct ouro_sendq_pools *pools)
+{
+	struct ouro_buf *buf = ouro_pool_get(&pools->buffers);
+
+	if (!buf)
+		return NULL;
+	*buf = (struct ouro_buf){
+		.data = (char *)(buf + 1),
+		.size = OURO_OUT_BUFFER_BYTES,
+		.refs = 1,
+		.release = release_out_buf,
+		.owner = &pools->buffers,
+	};
+	return buf;
+}
+
+static void init_block(struct ouro_sendblock *block)
+{
+	block->next = NULL;
+	block->head = 0;
+	block->count = 0;
+}
+
+struct ouro_sendq *ouro_sendq_create(struct ouro_sendq_pools *pools)
+{
+	struct ouro_sendq *sendq = ouro_pool_get(&pools->queues);
+
+	if (!sendq)
+		return NULL;
+	sendq->send = (struct ouro_op_send){ 0 };
+	sendq->pools = pools;
+	sendq->tail_buf = NULL;
+	sendq->bytes = 0;
+	sendq->head = sendq->tail = &sendq->first;
+	init_block(&sendq->first);
+	return sendq;
+}
+
+/* Leaves @block behind; the one that is part of the queue itself stays for later. */
+static void free_block(struct ouro_sendq *sendq, struct ouro_sendblock *block)
+{
+	if (block != &sendq->first)
+		ouro_pool_put(&sendq->pools->blocks, block);
+}
+
+void ouro_sendq_destroy(struct ouro_sendq *sendq)
+{
+	if (!sendq)
+		return;
+	assert(!sendq->send.op.in_flight);
+	for (struct ouro_sendblock *block = sendq->head; block;) {
+		struct ouro_sendblock *next = block->next;
+
+		for (uint32_t i = block->head; i < block->count; i++)
+			ouro_buf_unref(block->buf[i]);
+		free_block(sendq, block);
+		block = next;
+	}
+	ouro_buf_unref(sendq->tail_buf);
+	ouro_pool_put(&sendq->pools->queues, sendq);
+}
+
+char *ouro_sendq_reserve(struct ouro_sendq *sendq, size_t bytes)
+{
+	struct ouro_buf *buf = sendq->tail_buf;
+
+	assert(bytes <= OURO_STREAM_RESERVE_MAX);
+	if (!buf || buf->size - buf->len < bytes) {
+		buf = create_out_buf(sendq->pools);
+		if (!buf)
+			return NULL;
+		ouro_buf_unref(sendq->tail_buf);
+		sendq->tail_buf = buf;
+	}
+	return buf->data + buf->len;
+}
+
+static int add_block(struct ouro_sendq *sendq)
+{
+	struct ouro_sendblock *block = ouro_pool_get(&sendq->pools->blocks);
+
+	if (!block)
+		return -ENOMEM;
+	init_block(block);
+	sendq->tail->next = block;
+	sendq->tail = block;
+	return 0;
+}
+
+int ouro_sendq_append(struct ouro_sendq *sendq, struct ouro_slice slice)
+{
+	struct ouro_sendblock *block = sendq->tail;
+
+	if (slice.len == 0)
+		return 0;
+	if (block->count == OURO_SENDQ_SEGMENTS) {
+		int err = add_block(sendq);
+
+		if (err)
+			return err;
+		block = sendq->tail;
+	}
+	/* iovec has no const; the memory is only read. */
+	block->iov[block->count].iov_base = (void *)(uintptr_t)slice.ptr;
+	block->iov[block->count].iov_len = slice.len;
+	block->buf[block->count] = ouro_buf_ref(slice.buf);
+	block->count++;
+	sendq->bytes += slice.len;
+	return 0;
+}
+
+/* The last segment where it ends just before @ptr in @buf, so that it can grow; else NULL. It may
+ * grow while a send of it is in flight: what that send did not see is left over from it. */
+static struct iovec *growing_segment(struct ouro_sendq *sendq, const struct ouro_buf *buf,
+				     const char *ptr)
+{
+	struct ouro_sendblock *block = sendq->tail;
+	uint32_t last = block->count - 1;
+
+	if (block->head == block->count || block->buf[last] != buf)
+		return NULL;
+	if ((const char *)block->iov[last].iov_base + block->iov[last].iov_len != ptr)
+		return NULL;
+	return &block->iov[last];
+}
+
+int ouro_sendq_commit(struct ouro_sendq *sendq, size_t bytes)
+{
+	struct ouro_buf *buf = sendq->tail_buf;
+	char *ptr = buf->data + buf->len;
+	struct iovec *segment = growing_segment(sendq, buf, ptr);
+
+	assert(bytes <= buf->size - buf->len);
+	if (segment) {
+		segment->iov_len += bytes;
+		sendq->bytes += bytes;
+	} else {
+		int err = ouro_sendq_append(sendq, (struct ouro_slice){ ptr, bytes, buf });
+
+		if (err)
+			return err;
+	}
+	buf->len += (uint32_t)bytes;
+	return 0;
+}
+
+size_t ouro_sendq_gather(struct ouro_sendq *sendq, struct msghdr *msg)
+{
+	struct ouro_sendblock *block = sendq->head;
+	size_t bytes = 0;
+
+	for (uint32_t i = block->head; i < block->count; i++)
+		bytes += block->iov[i].iov_len;
+	*msg = (struct msghdr){
+		.msg_iov = &block->iov[block->head],
+		.msg_iovlen = block->count - block->head,
+	};
+	return bytes;
+}
+
+static void leave_sent_block(struct ouro_sendq *sendq)
+{
+	struct ouro_sendblock *block = sendq->head;
+
+	if (!block->next) {
+		block->head = block->count = 0;
+		return;
+	}
+	sendq->head = block->next;
+	free_block(sendq, block);
+}
+
+void ouro_sendq_consume(struct ouro_sendq *sendq, size_t bytes)
+{
+	assert(bytes <= sendq->bytes);
+	sendq->bytes -= bytes;
+	while (bytes > 0) {
+		struct ouro_sendblock *block = sendq->head;
+		struct iovec *segment = &block->iov[block->head];
+
+		if (bytes < segment->iov_len) {
+			segment->iov_base = (char *)segment->iov_base + bytes;
+			segment->iov_len -= bytes;
+			return;
+		}
+		bytes -= segment->iov_len;
+		ouro_buf_unref(block->buf[block->head]);
+		block->head++;
+		if (block->head == block->count)
+			leave_sent_block(sendq);
+	}
+}

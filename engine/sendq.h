@@ -1,0 +1,71 @@
+/* The output of one connection: a chain of segments, each a view with the buffer that holds it.
+ * It is leased from a pool while something is queued; an idle connection has none. */
+#ifndef OURO_ENGINE_SENDQ_H
+#define OURO_ENGINE_SENDQ_H
+
+#include "base/pool.h"
+#include "base/stream.h"
+#include "engine/op.h"
+
+#include <sys/uio.h>
+
+enum {
+	OURO_SENDQ_SEGMENTS = 32,         /* of one block, and so of one send */
+	OURO_SENDQ_COPY_BYTES_MAX = 512,  /* smaller pieces are cheaper to move than to refer to */
+	OURO_OUT_BUFFER_BYTES = OURO_STREAM_RESERVE_MAX,
+};
+
+struct ouro_sendblock {
+	struct ouro_sendblock *next;
+	uint32_t head;  /* first segment that is not sent in full */
+	uint32_t count; /* segments used, sent ones included */
+	struct iovec iov[OURO_SENDQ_SEGMENTS];
+	struct ouro_buf *buf[OURO_SENDQ_SEGMENTS];
+};
+
+/* Pools of one loop that send queues live from. */
+struct ouro_sendq_pools {
+	struct ouro_pool queues;  /* struct ouro_sendq */
+	struct ouro_pool blocks;  /* struct ouro_sendblock */
+	struct ouro_pool buffers; /* struct ouro_buf with OURO_OUT_BUFFER_BYTES behind it */
+};
+
+struct ouro_sendq {
+	struct ouro_op_send send; /* the send in flight, if it is not a zero-copy one */
+	struct ouro_sendq_pools *pools;
+	void *conn;
+	struct ouro_op *zero_copy; /* the zero-copy send that has no result yet, if there is one */
+	struct ouro_buf *tail_buf; /* takes reservations; NULL: none yet */
+	size_t bytes;              /* queued and not yet taken by the kernel */
+	struct ouro_sendblock *tail;
+	struct ouro_sendblock first; /* the chain begins here, unless it was sent and moved on */
+	struct ouro_sendblock *head;
+	uint32_t progress_ms; /* when output last went, or was queued onto nothing */
+};
+
+void ouro_sendq_pools_init(struct ouro_sendq_pools *pools);
+void ouro_sendq_pools_fini(struct ouro_sendq_pools *pools);
+void ouro_sendq_pools_trim(struct ouro_sendq_pools *pools);
+
+/* An empty queue; NULL when out of memory. */
+struct ouro_sendq *ouro_sendq_create(struct ouro_sendq_pools *pools);
+
+/* Drops what is queued. The send must not be in flight. */
+void ouro_sendq_destroy(struct ouro_sendq *sendq);
+
+/* Room for @bytes (<= OURO_STREAM_RESERVE_MAX) behind the output; NULL when out of memory. */
+char *ouro_sendq_reserve(struct ouro_sendq *sendq, size_t bytes);
+
+/* Queues the first @bytes of the last reservation. 0 or -ENOMEM. */
+int ouro_sendq_commit(struct ouro_sendq *sendq, size_t bytes);
+
+/* Queues @slice with a reference to its buffer. 0 or -ENOMEM. */
+int ouro_sendq_append(struct ouro_sendq *sendq, struct ouro_slice slice);
+
+/* Fills @msg with what one send can take, from the oldest; returns its bytes. */
+size_t ouro_sendq_gather(struct ouro_sendq *sendq, struct msghdr *msg);
+
+/* Drops the oldest @bytes, which were sent. */
+void ouro_sendq_consume(struct ouro_sendq *sendq, size_t bytes);
+
+#endif
