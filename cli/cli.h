@@ -1,0 +1,27 @@
+/* The ouro command: what its files know of each other. */
+#ifndef OURO_CLI_H
+#define OURO_CLI_H
+
+#include <ouro.h>
+
+/* What the command line said. */
+struct cli_options {
+	struct ouro_options server;
+	const char *const *more_listen; /* --listen beyond the first */
+	int more_listen_count;
+};
+
+/* Reads the flags in @argv (without the command) into @options. 0, or -EINVAL after a message on
+ * standard error that says what to write instead. */
+int cli_parse_options(int argc, char **argv, struct cli_options *options);
+
+/* Prints the flags with their defaults. */
+void cli_print_options(void);
+
+/* Adds the demo's routes. 0 or a negative errno. */
+int cli_add_demo(struct ouro_server *server);
+
+/* The demo's page, a C string. */
+extern const char cli_demo_page[];
+
+#endif

@@ -1,0 +1,74 @@
+/* The ouro command. */
+#include "cli/cli.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void print_usage(void)
+{
+	puts("usage: ouro demo [flags]     serve the demo until SIGTERM or Ctrl-C\n"
+	     "       ouro --features       what this kernel offers, and what is used\n"
+	     "       ouro --version\n"
+	     "       ouro --help\n"
+	     "\n"
+	     "flags (default):");
+	cli_print_options();
+	puts("\nOURO_BACKEND in the environment stands in for --backend.");
+}
+
+static int print_features(void)
+{
+	struct ouro_feature_info features[32];
+	const char *why;
+	size_t count = ouro_features(features, sizeof(features) / sizeof(features[0]), &why);
+
+	if (count == 0)
+		printf("uring    no   %s; epoll is used\n", why);
+	for (size_t i = 0; i < count; i++)
+		printf("%-36s %-4s %s\n", features[i].name, features[i].present ? "yes" : "no",
+		       features[i].effect);
+	return EXIT_SUCCESS;
+}
+
+static int serve_demo(int argc, char **argv)
+{
+	struct cli_options options = { 0 };
+	struct ouro_server *server;
+	int err;
+
+	if (cli_parse_options(argc, argv, &options))
+		return 2;
+	if (ouro_server_create(&server, &options.server))
+		return EXIT_FAILURE;
+	err = cli_add_demo(server);
+	for (int i = 0; !err && i < options.more_listen_count; i++)
+		err = ouro_server_listen(server, options.more_listen[i]);
+	if (!err)
+		err = ouro_server_run(server);
+	ouro_server_destroy(server);
+	free((void *)(uintptr_t)options.more_listen);
+	return err ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+int main(int argc, char **argv)
+{
+	const char *command = argc > 1 ? argv[1] : "";
+
+	if (strcmp(command, "demo") == 0)
+		return serve_demo(argc - 2, argv + 2);
+	if (strcmp(command, "--features") == 0)
+		return print_features();
+	if (strcmp(command, "--version") == 0) {
+		puts("ouro " OURO_VERSION);
+		return EXIT_SUCCESS;
+	}
+	if (strcmp(command, "--help") == 0 || strcmp(command, "help") == 0) {
+		print_usage();
+		return EXIT_SUCCESS;
+	}
+	if (*command)
+		fprintf(stderr, "ouro: unknown command '%s'\n\n", command);
+	print_usage();
+	return 2;
+}

@@ -1,0 +1,273 @@
+/* The exchange: see server/exchange.h. */
+#include "server/exchange.h"
+
+#include "proto/target.h"
+#include "server/server_private.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void on_timer(struct ouro_timer *timer)
+{
+	struct ouro_ctx *ctx =
+		(struct ouro_ctx *)(void *)((char *)timer - offsetof(struct ouro_ctx, timer));
+	ouro_handler_fn fn = ctx->on_after;
+
+	ctx->on_after = NULL;
+	ouro_exchange_call(ctx, fn);
+	ouro_h1_advance(ctx);
+}
+
+/* The state of an exchange in which nothing has happened, but for its input. */
+static void clear(struct ouro_ctx *ctx)
+{
+	ctx->request = OURO_REQUEST_HEAD;
+	ctx->response = OURO_RESPONSE_NONE;
+	ctx->keep_alive = true;
+	ctx->continue_sent = false;
+	ctx->is_head = false;
+	ctx->bodyless = false;
+	ctx->chunked = false;
+	ctx->length_known = false;
+	ctx->end_told = false;
+	ctx->head = NULL;
+	ctx->head_buf = NULL;
+	ctx->carry = NULL;
+	ctx->carry_len = ctx->carry_room = 0;
+	ctx->handler = NULL;
+	ctx->on_body = NULL;
+	ctx->body_finished = false;
+	ctx->on_after = NULL;
+	ctx->on_drain = NULL;
+	ctx->on_gone = NULL;
+	ctx->data = NULL;
+	ctx->fields = NULL;
+	ctx->field_count = 0;
+	ctx->field_bytes = 0;
+	ctx->match.param_count = 0;
+	ouro_http1_parser_init(&ctx->parser, &ctx->worker->server->limits);
+}
+
+struct ouro_ctx *ouro_exchange_create(struct ouro_worker *worker, struct ouro_stream *stream)
+{
+	struct ouro_ctx *ctx = ouro_pool_get(&worker->exchanges);
+
+	if (!ctx)
+		return NULL;
+	ctx->worker = worker;
+	ctx->stream = stream;
+	ctx->in = (struct ouro_slice){ 0 };
+	ctx->queue = (struct ouro_inq){ .pool = &worker->inq_items };
+	ctx->in_is_held = false;
+	ctx->peer_ended = false;
+	ctx->input_paused = false;
+	ctx->closing = false;
+	ctx->in_user_call = false;
+	ctx->timer = (struct ouro_timer){ .on_due = on_timer };
+	ctx->arena = (struct ouro_arena){ .pool = &worker->arenas };
+	clear(ctx);
+	return ctx;
+}
+
+/* Gives back what one request held. */
+static void release_request(struct ouro_ctx *ctx)
+{
+	struct ouro_worker *worker = ctx->worker;
+
+	ouro_timer_stop(&worker->loop.timers, &ctx->timer);
+	ouro_buf_unref(ctx->head_buf);
+	if (ctx->carry_room == OURO_CARRY_BYTES)
+		ouro_pool_put(&worker->carries, ctx->carry);
+	else
+		free(ctx->carry);
+	ouro_arena_reset(&ctx->arena);
+}
+
+void ouro_exchange_destroy(struct ouro_ctx *ctx)
+{
+	release_request(ctx);
+	ouro_inq_clear(&ctx->queue);
+	ouro_pool_put(&ctx->worker->exchanges, ctx);
+}
+
+void ouro_exchange_reset(struct ouro_ctx *ctx)
+{
+	release_request(ctx);
+	clear(ctx);
+}
+
+bool ouro_exchange_is_waiting(const struct ouro_ctx *ctx)
+{
+	bool body = ctx->on_body && !ctx->body_finished;
+
+	return body || ctx->on_after || ctx->on_drain;
+}
+
+/* A handler has returned: it must have answered, or be waiting for something. */
+static void look_after_call(struct ouro_ctx *ctx)
+{
+	struct ouro_str path = ouro_path(ctx);
+	const struct ouro_log *log = &ctx->worker->server->log;
+
+	if (ctx->closing || ouro_exchange_is_waiting(ctx))
+		return;
+	switch ((enum ouro_response_state)ctx->response) {
+	case OURO_RESPONSE_NONE:
+		ouro_log(log, OURO_LOG_ERROR, "the handler of %.*s returned without an answer",
+			 (int)path.len, path.ptr);
+		ouro_respond_status(ctx, 500, NULL);
+		return;
+	case OURO_RESPONSE_BODY:
+		ouro_log(log, OURO_LOG_ERROR, "the handler of %.*s did not end its response",
+			 (int)path.len, path.ptr);
+		ouro_abort(ctx);
+		return;
+	case OURO_RESPONSE_DONE:
+	case OURO_RESPONSE_RESET:
+		return;
+	}
+}
+
+/* The response is complete before the request: what is left of the body is read and thrown away,
+ * unless the client still waits to be asked for it (RFC 9110, 10.1.1). */
+static void give_up_body(struct ouro_ctx *ctx)
+{
+	if (ctx->response != OURO_RESPONSE_DONE || ctx->request != OURO_REQUEST_BODY)
+		return;
+	ctx->on_body = NULL;
+	if (ctx->parser.expects_continue && !ctx->continue_sent)
+		ctx->keep_alive = false;
+}
+
+void ouro_exchange_call(struct ouro_ctx *ctx, ouro_handler_fn fn)
+{
+	ctx->in_user_call = true;
+	fn(ctx);
+	ctx->in_user_call = false;
+	look_after_call(ctx);
+	give_up_body(ctx);
+}
+
+void ouro_exchange_body(struct ouro_ctx *ctx, struct ouro_slice chunk, bool last)
+{
+	if (!ctx->on_body)
+		return;
+	if (last)
+		ctx->body_finished = true;
+	ctx->in_user_call = true;
+	ctx->on_body(ctx, chunk, last);
+	ctx->in_user_call = false;
+	look_after_call(ctx);
+	give_up_body(ctx);
+}
+
+void ouro_exchange_fail(struct ouro_ctx *ctx, unsigned status, const char *reason)
+{
+	bool unbegun = ctx->response == OURO_RESPONSE_NONE;
+
+	ctx->request = OURO_REQUEST_FAILED;
+	ctx->keep_alive = false;
+	ctx->closing = true;
+	if (!unbegun) {
+		ouro_exchange_gone(ctx);
+		ouro_stream_close(ctx->stream, ctx->response == OURO_RESPONSE_DONE
+						       ? OURO_CLOSE_LINGER
+						       : OURO_CLOSE_ABORT);
+		return;
+	}
+	ctx->field_count = 0;
+	ouro_respond_status(ctx, status, reason);
+	ouro_exchange_gone(ctx);
+	/* The client may be sending still; a reset would take the answer with it. */
+	ouro_stream_close(ctx->stream, OURO_CLOSE_LINGER);
+}
+
+void ouro_exchange_gone(struct ouro_ctx *ctx)
+{
+	ouro_handler_fn fn = ctx->on_gone;
+	bool waiting = ctx->handler && ouro_exchange_is_waiting(ctx);
+
+	ctx->on_gone = NULL;
+	ctx->closing = true;
+	if (ctx->response != OURO_RESPONSE_DONE)
+		ctx->response = OURO_RESPONSE_RESET;
+	if (fn && waiting)
+		fn(ctx);
+}
+
+/* Decodes the path parameters, in place where there is nothing to decode. */
+static int decode_params(struct ouro_ctx *ctx)
+{
+	for (uint32_t i = 0; i < ctx->match.param_count; i++) {
+		struct ouro_str raw = ctx->match.values[i];
+		ssize_t len;
+		char *out;
+
+		ctx->params[i] = raw;
+		if (!memchr(raw.ptr, '%', raw.len))
+			continue;
+		out = ouro_arena_alloc(&ctx->arena, raw.len);
+		if (!out)
+			return -ENOMEM;
+		len = ouro_target_decode(raw, out, raw.len);
+		if (len < 0)
+			return (int)len;
+		ctx->params[i] = ouro_str(out, (size_t)len);
+	}
+	return 0;
+}
+
+static void run_route(struct ouro_ctx *ctx)
+{
+	const struct ouro_route *route = ctx->match.handler;
+	int err = decode_params(ctx);
+
+	if (err) {
+		ouro_respond_status(ctx, err == -ENOMEM ? 503 : 400, "malformed escape in the path");
+		give_up_body(ctx);
+		return;
+	}
+	ctx->handler = route->handler;
+	ouro_exchange_call(ctx, ctx->handler);
+}
+
+static void run_nothing_found(struct ouro_ctx *ctx, enum ouro_match_result result)
+{
+	if (result == OURO_MATCH_METHOD_NOT_ALLOWED) {
+		/* RFC 9110, 15.5.6: a 405 says what would be allowed. */
+		ouro_set_header(ctx, "allow", ctx->match.allow);
+		ouro_respond_status(ctx, 405, NULL);
+	} else {
+		ouro_respond_status(ctx, 404, NULL);
+	}
+	give_up_body(ctx);
+}
+
+void ouro_exchange_run(struct ouro_ctx *ctx)
+{
+	const struct ouro_server *server = ctx->worker->server;
+	enum ouro_method method = server->methods[ctx->parser.method];
+	enum ouro_match_result result;
+
+	ctx->is_head = method == OURO_METHOD_HEAD;
+	if (ctx->parser.form == OURO_TARGET_AUTHORITY) {
+		/* CONNECT: we are no proxy (RFC 9110, 9.3.6). */
+		ctx->keep_alive = false;
+		ouro_respond_status(ctx, 501, "CONNECT is not supported");
+		give_up_body(ctx);
+		return;
+	}
+	if (ctx->parser.form == OURO_TARGET_ASTERISK) {
+		/* OPTIONS of the server as a whole (RFC 9110, 9.3.7). */
+		ouro_send(ctx, 204, NULL, OURO_STR(""));
+		give_up_body(ctx);
+		return;
+	}
+	result = ouro_router_match(server->router, method, ouro_path(ctx), &ctx->match);
+	if (result == OURO_MATCH_FOUND)
+		run_route(ctx);
+	else
+		run_nothing_found(ctx, result);
+}

@@ -1,0 +1,358 @@
+/* Answers: the head is written straight into the connection's output, a small body behind it, and
+ * anything larger is referred to. */
+#include "base/str.h"
+#include "proto/status.h"
+#include "proto/token.h"
+#include "server/exchange.h"
+#include "server/server_private.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+	INLINE_BODY_BYTES_MAX = 4096,    /* copied behind the head; more gets a buffer of its own */
+	FIELD_BYTES_MAX = 3072,          /* of all fields a handler sets */
+	PENDING_BYTES_MAX = 4 * 1024 * 1024, /* queued for one client, whoever ignores -EAGAIN */
+	PROBLEM_BYTES_MAX = 256,         /* the engine's own texts */
+};
+
+static void count_response(struct ouro_ctx *ctx, unsigned status)
+{
+	struct ouro_counters *counters = &ctx->worker->loop.counters;
+
+	ouro_counter_add(&counters->responses, 1);
+	if (status >= 500)
+		ouro_counter_add(&counters->responses_5xx, 1);
+	else if (status >= 400)
+		ouro_counter_add(&counters->responses_4xx, 1);
+}
+
+/* How the connection goes on, in the words that the client's version needs (RFC 9112, 9.3). */
+static enum ouro_persistence persistence_of(const struct ouro_ctx *ctx)
+{
+	bool http_1_0 = ctx->parser.version_minor == 0 && ctx->head;
+
+	if (!ctx->keep_alive)
+		return OURO_PERSISTENCE_CLOSE;
+	return http_1_0 ? OURO_PERSISTENCE_KEEP_ALIVE : OURO_PERSISTENCE_DEFAULT;
+}
+
+/* Whether a new response can begin; 0 or the error for the caller. */
+static int check_begin(const struct ouro_ctx *ctx, unsigned status)
+{
+	if (ctx->response == OURO_RESPONSE_RESET)
+		return -ENOTCONN;
+	if (ctx->response != OURO_RESPONSE_NONE)
+		return -EALREADY;
+	return status < 200 || status > 999 ? -EINVAL : 0;
+}
+
+/* Writes the head and, where there is any, @body behind it. 0, -ENOTCONN or -EINVAL. */
+static int write_head(struct ouro_ctx *ctx, const struct ouro_response_head *head,
+		      struct ouro_str body)
+{
+	struct ouro_worker *worker = ctx->worker;
+	size_t room = ouro_http1_head_bytes_max(head);
+	char *out;
+	ssize_t len = 0;
+
+	if (room < OURO_HEAD_CACHE_BYTES_MAX)
+		room = OURO_HEAD_CACHE_BYTES_MAX;
+	if (room + body.len > OURO_STREAM_RESERVE_MAX)
+		return -EINVAL;
+	out = ouro_stream_reserve(ctx->stream, room + body.len);
+	if (!out) {
+		ctx->response = OURO_RESPONSE_RESET;
+		return -ENOTCONN;
+	}
+	if (head->field_count == 0)
+		len = (ssize_t)ouro_head_cache_write(&worker->heads, head, worker->date_unix_s, out);
+	if (len == 0)
+		len = ouro_http1_write_head(head, out, room);
+	if (len < 0)
+		return (int)len;
+	if (body.len > 0)
+		memcpy(out + len, body.ptr, body.len);
+	ouro_stream_commit(ctx->stream, (size_t)len + body.len);
+	count_response(ctx, head->status);
+	return 0;
+}
+
+static struct ouro_response_head make_head(struct ouro_ctx *ctx, unsigned status,
+					   const char *content_type)
+{
+	return (struct ouro_response_head){
+		.status = (uint16_t)status,
+		.date = ouro_worker_date(ctx->worker),
+		.content_type = ouro_str_c(content_type),
+		.persistence = persistence_of(ctx),
+		.fields = ctx->fields,
+		.field_count = ctx->field_count,
+	};
+}
+
+/* A complete answer. @owned: the buffer that holds @body, where it is to be referred to; NULL with
+ * @copy unset: it lives for ever. */
+static int send_whole(struct ouro_ctx *ctx, unsigned status, const char *content_type,
+		      struct ouro_str body, bool copy)
+{
+	struct ouro_response_head head = make_head(ctx, status, content_type);
+	struct ouro_slice slice = { body.ptr, body.len, NULL };
+	bool sends_body = !ctx->is_head && body.len > 0 && status != 204 && status != 304;
+	bool inlined = sends_body && copy && body.len <= INLINE_BODY_BYTES_MAX;
+	int err = check_begin(ctx, status);
+
+	if (err)
+		return err;
+	if (sends_body && copy && !inlined) {
+		slice.buf = body.len <= UINT32_MAX ? ouro_buf_create((uint32_t)body.len) : NULL;
+		if (!slice.buf)
+			return -ENOMEM;
+		memcpy(slice.buf->data, body.ptr, body.len);
+		ouro_counter_add(&ctx->worker->loop.counters.bytes_copied, body.len);
+		slice.ptr = slice.buf->data;
+	}
+	head.framing = OURO_FRAMING_LENGTH;
+	head.content_length = body.len;
+	err = write_head(ctx, &head, inlined ? body : OURO_STR(""));
+	if (!err && sends_body && !inlined)
+		err = ouro_stream_write(ctx->stream, slice);
+	ouro_buf_unref(slice.buf);
+	if (!err)
+		ctx->response = OURO_RESPONSE_DONE;
+	return err;
+}
+
+int ouro_send(struct ouro_ctx *ctx, unsigned status, const char *content_type, struct ouro_str body)
+{
+	return send_whole(ctx, status, content_type, body, true);
+}
+
+int ouro_text(struct ouro_ctx *ctx, unsigned status, struct ouro_str body)
+{
+	return send_whole(ctx, status, "text/plain; charset=utf-8", body, true);
+}
+
+int ouro_send_static(struct ouro_ctx *ctx, unsigned status, const char *content_type,
+		     struct ouro_str body)
+{
+	return send_whole(ctx, status, content_type, body, false);
+}
+
+int ouro_begin(struct ouro_ctx *ctx, unsigned status, const char *content_type, uint64_t length)
+{
+	struct ouro_response_head head;
+	int err = check_begin(ctx, status);
+
+	if (err)
+		return err;
+	ctx->bodyless = ctx->is_head || status == 204 || status == 304;
+	ctx->length_known = length != OURO_LENGTH_UNKNOWN;
+	ctx->length_left = length;
+	/* Towards HTTP/1.0 only the end of the connection can end such a body. */
+	if (!ctx->length_known && ctx->parser.version_minor == 0 && !ctx->bodyless)
+		ctx->keep_alive = false;
+	ctx->chunked = !ctx->length_known && ctx->parser.version_minor > 0;
+	head = make_head(ctx, status, content_type);
+	head.framing = ctx->length_known ? OURO_FRAMING_LENGTH
+		       : ctx->chunked	 ? OURO_FRAMING_CHUNKED
+					 : OURO_FRAMING_NONE;
+	head.content_length = length;
+	err = write_head(ctx, &head, OURO_STR(""));
+	if (!err)
+		ctx->response = OURO_RESPONSE_BODY;
+	return err;
+}
+
+static int write_copy(struct ouro_ctx *ctx, const char *data, size_t len)
+{
+	char *out = ouro_stream_reserve(ctx->stream, len);
+
+	if (!out)
+		return -ENOTCONN;
+	memcpy(out, data, len);
+	ouro_stream_commit(ctx->stream, len);
+	return 0;
+}
+
+/* Queues @slice in the framing of the response. */
+static int write_framed(struct ouro_ctx *ctx, struct ouro_slice slice)
+{
+	char chunk_head[OURO_HTTP1_CHUNK_HEAD_BYTES_MAX];
+	struct ouro_str chunk_end = OURO_HTTP1_CHUNK_END;
+	int err = 0;
+
+	if (ctx->chunked)
+		err = write_copy(ctx, chunk_head,
+				 ouro_http1_write_chunk_head(slice.len, chunk_head));
+	if (!err)
+		err = ouro_stream_write(ctx->stream, slice);
+	if (!err && ctx->chunked)
+		err = write_copy(ctx, chunk_end.ptr, chunk_end.len);
+	return err == -EPIPE ? -ENOTCONN : err;
+}
+
+/* Whether @bytes more can be written; 0 or the error for the caller. */
+static int check_write(struct ouro_ctx *ctx, size_t bytes)
+{
+	if (ctx->response == OURO_RESPONSE_RESET)
+		return -ENOTCONN;
+	if (ctx->response != OURO_RESPONSE_BODY)
+		return -EINVAL;
+	if (ctx->length_known && bytes > ctx->length_left)
+		return -EMSGSIZE;
+	return ouro_stream_pending(ctx->stream) > PENDING_BYTES_MAX ? -ENOBUFS : 0;
+}
+
+/* A small piece, in its framing, as one reservation. */
+static int write_inline(struct ouro_ctx *ctx, struct ouro_str data)
+{
+	struct ouro_str chunk_end = OURO_HTTP1_CHUNK_END;
+	char *out = ouro_stream_reserve(ctx->stream, data.len + OURO_HTTP1_CHUNK_HEAD_BYTES_MAX +
+							     chunk_end.len);
+	size_t len = 0;
+
+	if (!out)
+		return -ENOTCONN;
+	if (ctx->chunked)
+		len = ouro_http1_write_chunk_head(data.len, out);
+	memcpy(out + len, data.ptr, data.len);
+	len += data.len;
+	if (ctx->chunked) {
+		memcpy(out + len, chunk_end.ptr, chunk_end.len);
+		len += chunk_end.len;
+	}
+	ouro_stream_commit(ctx->stream, len);
+	return 0;
+}
+
+/* @err of a write, or, when it went well, whether the writer should wait. */
+static int after_write(struct ouro_ctx *ctx, int err)
+{
+	if (err) {
+		/* Half a chunk may be queued: the client must not take it for whole. */
+		ouro_abort(ctx);
+		return err;
+	}
+	return ouro_stream_pending(ctx->stream) > OURO_STREAM_PENDING_HIGH ? -EAGAIN : 0;
+}
+
+int ouro_write_slice(struct ouro_ctx *ctx, struct ouro_slice slice)
+{
+	int err = check_write(ctx, slice.len);
+
+	if (err)
+		return err;
+	ctx->length_left -= ctx->length_known ? slice.len : 0;
+	if (slice.len == 0 || ctx->bodyless)
+		return 0;
+	return after_write(ctx, write_framed(ctx, slice));
+}
+
+int ouro_write(struct ouro_ctx *ctx, struct ouro_str data)
+{
+	struct ouro_slice slice = { data.ptr, data.len, NULL };
+	int err = check_write(ctx, data.len);
+
+	if (err || data.len == 0 || ctx->bodyless)
+		return ouro_write_slice(ctx, slice);
+	if (data.len <= INLINE_BODY_BYTES_MAX) {
+		ctx->length_left -= ctx->length_known ? data.len : 0;
+		return after_write(ctx, write_inline(ctx, data));
+	}
+	slice.buf = data.len <= UINT32_MAX ? ouro_buf_create((uint32_t)data.len) : NULL;
+	if (!slice.buf)
+		return -ENOMEM;
+	memcpy(slice.buf->data, data.ptr, data.len);
+	ouro_counter_add(&ctx->worker->loop.counters.bytes_copied, data.len);
+	slice.ptr = slice.buf->data;
+	err = ouro_write_slice(ctx, slice);
+	ouro_buf_unref(slice.buf);
+	return err;
+}
+
+int ouro_end(struct ouro_ctx *ctx)
+{
+	struct ouro_str last = OURO_HTTP1_LAST_CHUNK;
+
+	if (ctx->response == OURO_RESPONSE_RESET)
+		return 0;
+	if (ctx->response != OURO_RESPONSE_BODY)
+		return -EINVAL;
+	if (ctx->length_known && ctx->length_left > 0 && !ctx->bodyless) {
+		ouro_abort(ctx);
+		return 0;
+	}
+	if (ctx->chunked && !ctx->bodyless && write_copy(ctx, last.ptr, last.len)) {
+		ouro_abort(ctx);
+		return 0;
+	}
+	ctx->response = OURO_RESPONSE_DONE;
+	return 0;
+}
+
+bool ouro_is_answered(const struct ouro_ctx *ctx)
+{
+	return ctx->response != OURO_RESPONSE_NONE;
+}
+
+static bool is_engines_own(struct ouro_str name)
+{
+	static const struct ouro_str own[] = {
+		{ "connection", 10 },
+		{ "content-length", 14 },
+		{ "transfer-encoding", 17 },
+		{ "date", 4 },
+	};
+
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+		if (ouro_str_eq_nocase(name, own[i]))
+			return true;
+	return false;
+}
+
+static struct ouro_str copy_of(struct ouro_ctx *ctx, struct ouro_str text)
+{
+	char *copy = ouro_arena_alloc(&ctx->arena, text.len ? text.len : 1);
+
+	if (!copy)
+		return (struct ouro_str){ 0 };
+	memcpy(copy, text.ptr, text.len);
+	return ouro_str(copy, text.len);
+}
+
+int ouro_set_header(struct ouro_ctx *ctx, const char *name, struct ouro_str value)
+{
+	struct ouro_field_line line = { ouro_str_c(name), value };
+
+	if (ctx->response != OURO_RESPONSE_NONE)
+		return -EALREADY;
+	if (!ouro_is_token(line.name) || is_engines_own(line.name) || !ouro_is_field_value(value))
+		return -EINVAL;
+	if (ctx->field_count == OURO_FIELDS_SET_MAX ||
+	    ctx->field_bytes + line.name.len + value.len > FIELD_BYTES_MAX)
+		return -E2BIG;
+	if (!ctx->fields)
+		ctx->fields = ouro_arena_alloc(&ctx->arena,
+					       OURO_FIELDS_SET_MAX * sizeof(*ctx->fields));
+	line.name = copy_of(ctx, line.name);
+	line.value = copy_of(ctx, line.value);
+	if (!ctx->fields || !line.name.ptr || !line.value.ptr)
+		return -ENOMEM;
+	ctx->fields[ctx->field_count++] = line;
+	ctx->field_bytes += line.name.len + value.len;
+	return 0;
+}
+
+void ouro_respond_status(struct ouro_ctx *ctx, unsigned status, const char *reason)
+{
+	struct ouro_str text = ouro_status_text(status);
+	char body[PROBLEM_BYTES_MAX];
+	int len = snprintf(body, sizeof(body), "%u %.*s%s%s\n", status, (int)text.len, text.ptr,
+			   reason ? ": " : "", reason ? reason : "");
+
+	if (len >= (int)sizeof(body))
+		len = (int)sizeof(body) - 1;
+	ouro_text(ctx, status, ouro_str(body, (size_t)len));
+}

@@ -1,0 +1,382 @@
+/* A server: routes and addresses before the start, workers while it runs. */
+#include "engine/features.h"
+#include "server/server_private.h"
+
+#include <errno.h>
+#include <llhttp.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DEFAULT_URL "tcp://127.0.0.1:8080"
+
+enum {
+	BACKLOG = 4096, /* the kernel cuts it to net.core.somaxconn */
+	MESSAGE_BYTES = 256,
+	/* A server that has just gone may hold its port for some milliseconds: closing a ring
+	 * goes on after the process has ended. */
+	BIND_TRIES = 20,
+	BIND_RETRY_US = 10000,
+};
+
+static void map_methods(struct ouro_server *server)
+{
+	for (size_t i = 0; i < sizeof(server->methods) / sizeof(server->methods[0]); i++)
+		server->methods[i] = OURO_METHOD_COUNT;
+#define MAP_METHOD(number, name, string)                                                           \
+	server->methods[number] = ouro_method_lookup(OURO_STR(#string));
+	HTTP_METHOD_MAP(MAP_METHOD)
+#undef MAP_METHOD
+}
+
+int ouro_server_create(struct ouro_server **out, const struct ouro_options *options)
+{
+	struct ouro_server *server = calloc(1, sizeof(*server));
+	int err;
+
+	if (!server)
+		return -ENOMEM;
+	if (options)
+		server->log = (struct ouro_log){ options->log, options->log_arg,
+						 options->log_level };
+	err = ouro_options_resolve(options, &server->options, &server->log);
+	if (err)
+		goto free_server;
+	server->limits = (struct ouro_http1_limits){
+		.head_bytes_max = server->options.head_bytes_max,
+		.target_bytes_max = server->options.target_bytes_max,
+		.fields_max = server->options.fields_max,
+		.body_bytes_max = server->options.body_bytes_max,
+	};
+	err = -ENOMEM;
+	server->router = ouro_router_create();
+	if (!server->router)
+		goto free_server;
+	if (server->options.listen) {
+		err = ouro_server_listen(server, server->options.listen);
+		if (err)
+			goto destroy_router;
+	}
+	map_methods(server);
+	pthread_mutex_init(&server->start_lock, NULL);
+	pthread_cond_init(&server->start_done, NULL);
+	*out = server;
+	return 0;
+destroy_router:
+	ouro_router_destroy(server->router);
+free_server:
+	free(server);
+	return err;
+}
+
+void ouro_server_destroy(struct ouro_server *server)
+{
+	if (!server)
+		return;
+	ouro_server_stop(server);
+	ouro_router_destroy(server->router);
+	while (server->routes) {
+		struct ouro_route *next = server->routes->next;
+
+		free(server->routes);
+		server->routes = next;
+	}
+	pthread_mutex_destroy(&server->start_lock);
+	pthread_cond_destroy(&server->start_done);
+	free(server);
+}
+
+int ouro_server_listen(struct ouro_server *server, const char *url)
+{
+	char message[MESSAGE_BYTES];
+	int err;
+
+	if (server->address_count == OURO_LISTENERS_MAX) {
+		ouro_log(&server->log, OURO_LOG_ERROR, "a server listens at no more than %d places",
+			 OURO_LISTENERS_MAX);
+		return -EINVAL;
+	}
+	err = ouro_address_parse(url, &server->addresses[server->address_count], message,
+				 sizeof(message));
+	if (err)
+		ouro_log(&server->log, OURO_LOG_ERROR, "%s", message);
+	else
+		server->address_count++;
+	return err;
+}
+
+int ouro_server_route(struct ouro_server *server, const char *method, const char *pattern,
+		      ouro_handler_fn handler)
+{
+	struct ouro_route *route = malloc(sizeof(*route));
+	char message[MESSAGE_BYTES];
+	int err;
+
+	if (!route)
+		return -ENOMEM;
+	route->handler = handler;
+	err = ouro_router_add(server->router, ouro_str_c(method), ouro_str_c(pattern), route,
+			      message, sizeof(message));
+	if (err) {
+		ouro_log(&server->log, OURO_LOG_ERROR, "route %s %s: %s", method, pattern, message);
+		free(route);
+		return err;
+	}
+	route->next = server->routes;
+	server->routes = route;
+	return 0;
+}
+
+void ouro_server_report_start(struct ouro_server *server, int error)
+{
+	pthread_mutex_lock(&server->start_lock);
+	server->reported++;
+	if (error && !server->start_error)
+		server->start_error = error;
+	pthread_cond_signal(&server->start_done);
+	pthread_mutex_unlock(&server->start_lock);
+}
+
+/* ---- Sockets ---- */
+
+static int listen_at(struct ouro_server *server, size_t index, bool first)
+{
+	struct ouro_address *address = &server->addresses[index];
+	int fd = -EADDRINUSE;
+
+	for (int i = 0; i < BIND_TRIES && fd == -EADDRINUSE; i++) {
+		if (i > 0)
+			usleep(BIND_RETRY_US);
+		fd = first ? ouro_address_probe(address) : 0;
+		if (fd == 0)
+			fd = ouro_address_listen(address, true, BACKLOG);
+	}
+	if (fd < 0)
+		return fd;
+	if (first) {
+		ouro_address_of(fd, server->urls[index]);
+		/* Port 0 became a real one, which the other workers' sockets must share. */
+		if (address->kind == OURO_ADDRESS_TCP) {
+			address->len = sizeof(address->sockaddr);
+			getsockname(fd, (struct sockaddr *)&address->sockaddr, &address->len);
+		}
+	}
+	return fd;
+}
+
+/* The socket of @worker at address @index: its own where the kernel can spread connections over
+ * several, else a duplicate of the first worker's. */
+static int open_socket_of(struct ouro_server *server, struct ouro_worker *worker, size_t index)
+{
+	int fd;
+
+	if (worker->index == 0)
+		return listen_at(server, index, true);
+	if (server->addresses[index].kind == OURO_ADDRESS_TCP)
+		return listen_at(server, index, false);
+	fd = dup(server->workers[0].listen_fds[index]);
+	return fd < 0 ? -errno : fd;
+}
+
+static int open_sockets(struct ouro_server *server)
+{
+	for (uint32_t w = 0; w < server->worker_count; w++) {
+		struct ouro_worker *worker = &server->workers[w];
+
+		for (size_t i = 0; i < server->address_count; i++) {
+			int fd = open_socket_of(server, worker, i);
+
+			if (fd < 0) {
+				char text[OURO_ADDRESS_TEXT_MAX] = "an inherited socket";
+
+				if (server->addresses[i].kind == OURO_ADDRESS_TCP)
+					ouro_address_print(&server->addresses[i].sockaddr, text);
+				ouro_log(&server->log, OURO_LOG_ERROR, "cannot listen at %s: %s%s",
+					 text, strerror(-fd),
+					 fd == -EADDRINUSE ? " (does another server run there?)"
+							   : "");
+				return fd;
+			}
+			worker->listen_fds[i] = fd;
+		}
+	}
+	return 0;
+}
+
+/* ---- Workers ---- */
+
+/* The nth CPU that this process may run on, or -1. */
+static int nth_cpu(uint32_t n)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set) || CPU_COUNT(&set) == 0)
+		return -1;
+	n %= (uint32_t)CPU_COUNT(&set);
+	for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET((size_t)cpu, &set) && n-- == 0)
+			return cpu;
+	return -1;
+}
+
+static void free_workers(struct ouro_server *server)
+{
+	for (uint32_t w = 0; w < server->worker_count; w++) {
+		struct ouro_worker *worker = &server->workers[w];
+
+		for (size_t i = 0; worker->listen_fds && i < server->address_count; i++)
+			if (worker->listen_fds[i] >= 0)
+				close(worker->listen_fds[i]);
+		free(worker->listen_fds);
+		free(worker->listeners);
+	}
+	free(server->workers);
+	server->workers = NULL;
+	server->worker_count = 0;
+}
+
+static int init_worker(struct ouro_server *server, uint32_t index)
+{
+	struct ouro_worker *worker = &server->workers[index];
+	size_t count = server->address_count;
+
+	worker->server = server;
+	worker->index = index;
+	worker->cpu = server->options.pin_threads ? nth_cpu(index) : -1;
+	worker->listeners = calloc(count, sizeof(*worker->listeners));
+	worker->listen_fds = malloc(count * sizeof(*worker->listen_fds));
+	if (!worker->listeners || !worker->listen_fds)
+		return -ENOMEM;
+	for (size_t i = 0; i < count; i++)
+		worker->listen_fds[i] = -1;
+	return 0;
+}
+
+static int create_workers(struct ouro_server *server)
+{
+	uint32_t count = server->options.threads;
+	int err = 0;
+
+	server->workers = aligned_alloc(64, (count * sizeof(*server->workers) + 63) / 64 * 64);
+	if (!server->workers)
+		return -ENOMEM;
+	memset(server->workers, 0, count * sizeof(*server->workers));
+	server->worker_count = count;
+	for (uint32_t w = 0; w < count && !err; w++)
+		err = init_worker(server, w);
+	return err ? err : open_sockets(server);
+}
+
+/* Starts all threads and waits until each has begun or failed. */
+static int start_workers(struct ouro_server *server)
+{
+	uint32_t started = 0;
+	int err = 0;
+
+	server->reported = 0;
+	server->start_error = 0;
+	while (started < server->worker_count && !err) {
+		err = ouro_worker_start(&server->workers[started]);
+		started += !err;
+	}
+	pthread_mutex_lock(&server->start_lock);
+	while (server->reported < started)
+		pthread_cond_wait(&server->start_done, &server->start_lock);
+	pthread_mutex_unlock(&server->start_lock);
+	return err ? err : server->start_error;
+}
+
+static void stop_workers(struct ouro_server *server)
+{
+	for (uint32_t w = 0; w < server->worker_count; w++)
+		if (server->workers[w].started && !server->workers[w].error)
+			ouro_worker_drain(&server->workers[w]);
+	for (uint32_t w = 0; w < server->worker_count; w++)
+		if (server->workers[w].started)
+			pthread_join(server->workers[w].thread, NULL);
+}
+
+static void remove_unix_paths(const struct ouro_server *server)
+{
+	for (size_t i = 0; i < server->address_count; i++)
+		if (server->addresses[i].kind == OURO_ADDRESS_UNIX)
+			unlink(server->urls[i] + strlen("unix:"));
+}
+
+int ouro_server_start(struct ouro_server *server)
+{
+	int err;
+
+	if (server->running)
+		return -EALREADY;
+	if (server->address_count == 0) {
+		err = ouro_server_listen(server, DEFAULT_URL);
+		if (err)
+			return err;
+	}
+	err = ouro_router_compile(server->router);
+	if (err && err != -EINVAL) /* -EINVAL: compiled by an earlier start */
+		return err;
+	err = ouro_server_choose_backend(server);
+	if (err)
+		return err;
+	err = create_workers(server);
+	if (!err) {
+		err = start_workers(server);
+		if (err) {
+			ouro_log(&server->log, OURO_LOG_ERROR, "cannot start: %s", strerror(-err));
+			stop_workers(server);
+		}
+	}
+	if (err) {
+		free_workers(server);
+		return err;
+	}
+	server->running = true;
+	for (size_t i = 0; i < server->address_count; i++)
+		ouro_log(&server->log, OURO_LOG_INFO, "listening on %s (%s, %u thread%s)",
+			 server->urls[i], server->backend->name, server->worker_count,
+			 server->worker_count == 1 ? "" : "s");
+	return 0;
+}
+
+void ouro_server_stop(struct ouro_server *server)
+{
+	if (!server->running)
+		return;
+	stop_workers(server);
+	remove_unix_paths(server);
+	free_workers(server);
+	server->running = false;
+}
+
+int ouro_server_run(struct ouro_server *server)
+{
+	sigset_t ends, before;
+	int err, number;
+
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGTERM);
+	sigaddset(&ends, SIGINT);
+	pthread_sigmask(SIG_BLOCK, &ends, &before);
+	err = ouro_server_start(server);
+	if (!err) {
+		sigwait(&ends, &number);
+		ouro_log(&server->log, OURO_LOG_INFO, "stopping: signal %d", number);
+		ouro_server_stop(server);
+	}
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return err;
+}
+
+const char *ouro_server_address(const struct ouro_server *server, size_t index)
+{
+	return server->running && index < server->address_count ? server->urls[index] : NULL;
+}
+
+const char *ouro_server_backend(const struct ouro_server *server)
+{
+	return server->backend ? server->backend->name : NULL;
+}

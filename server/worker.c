@@ -1,0 +1,251 @@
+/* A worker: see server/worker.h. */
+#include "server/worker.h"
+
+#include "engine/features.h"
+#include "server/exchange.h"
+#include "server/server_private.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { TRIM_MS = 2000 };
+
+const char *ouro_worker_date(struct ouro_worker *worker)
+{
+	if (worker->date_unix_s != worker->loop.unix_s) {
+		worker->date_unix_s = worker->loop.unix_s;
+		ouro_date_format(worker->date_unix_s, worker->date);
+	}
+	return worker->date;
+}
+
+static void trim(struct ouro_worker *worker)
+{
+	ouro_pool_trim(&worker->exchanges);
+	ouro_pool_trim(&worker->arenas);
+	ouro_pool_trim(&worker->carries);
+	ouro_pool_trim(&worker->inq_items);
+}
+
+/* Runs while there is something to give back, so that an idle worker sleeps. */
+static void on_trim(struct ouro_timer *timer)
+{
+	struct ouro_worker *worker =
+		(struct ouro_worker *)(void *)((char *)timer - offsetof(struct ouro_worker, trim));
+
+	trim(worker);
+	ouro_timer_set(&worker->loop.timers, timer,
+		       worker->loop.now_ns + TRIM_MS * UINT64_C(1000000));
+}
+
+static void resume_listeners(void *arg)
+{
+	struct ouro_worker *worker = arg;
+
+	for (size_t i = 0; i < worker->server->address_count; i++)
+		ouro_listener_resume(&worker->listeners[i]);
+}
+
+bool ouro_worker_is_finished(const struct ouro_worker *worker)
+{
+	if (!worker->draining)
+		return false;
+	for (size_t i = 0; i < worker->server->address_count; i++)
+		if (!ouro_listener_is_closed(&worker->listeners[i]))
+			return false;
+	return worker->conns.open_count == 0 && worker->loop.backend->in_flight == 0;
+}
+
+/* A connection between requests goes at once; one in a request goes after its response. */
+static void drain_conn(struct ouro_stream *stream)
+{
+	struct ouro_ctx *ctx = stream->user;
+
+	if (stream->events == &ouro_h1_idle_events) {
+		ouro_stream_close(stream, OURO_CLOSE_FLUSH);
+		return;
+	}
+	if (ctx->response == OURO_RESPONSE_NONE)
+		ctx->keep_alive = false;
+}
+
+static void on_drain_over(struct ouro_timer *timer)
+{
+	struct ouro_worker *worker = (struct ouro_worker *)(void *)((char *)timer -
+								    offsetof(struct ouro_worker,
+									     drain_timer));
+
+	worker->aborting = true;
+	ouro_conns_close_all(&worker->conns, OURO_CLOSE_ABORT);
+}
+
+static void on_drain(struct ouro_mail *mail)
+{
+	struct ouro_worker *worker =
+		(struct ouro_worker *)(void *)((char *)mail - offsetof(struct ouro_worker, drain_mail));
+	const struct ouro_server *server = worker->server;
+
+	worker->draining = true;
+	for (size_t i = 0; i < server->address_count; i++)
+		ouro_listener_close(&worker->listeners[i]);
+	ouro_conns_each(&worker->conns, drain_conn);
+	ouro_timer_set(&worker->loop.timers, &worker->drain_timer,
+		       worker->loop.now_ns +
+			       server->options.drain_timeout_ms * UINT64_C(1000000));
+}
+
+void ouro_worker_drain(struct ouro_worker *worker)
+{
+	worker->drain_mail.on_arrival = on_drain;
+	ouro_loop_post(&worker->loop, &worker->drain_mail);
+}
+
+static void pin(const struct ouro_worker *worker)
+{
+	cpu_set_t set;
+	int err;
+
+	if (worker->cpu < 0)
+		return;
+	CPU_ZERO(&set);
+	CPU_SET((size_t)worker->cpu, &set);
+	err = pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
+	if (err)
+		ouro_log(&worker->server->log, OURO_LOG_WARNING, "cannot pin a thread to CPU %d: %s",
+			 worker->cpu, strerror(err));
+}
+
+static uint32_t round_up_power_of_two(uint32_t value)
+{
+	uint32_t power = 1;
+
+	while (power < value)
+		power *= 2;
+	return power;
+}
+
+static int open_loop(struct ouro_worker *worker)
+{
+	struct ouro_server *server = worker->server;
+	const struct ouro_options *options = &server->options;
+	struct ouro_backend_options backend_options = {
+		.recv_buffer_count = round_up_power_of_two(options->recv_buffers),
+		.recv_buffer_bytes = options->recv_buffer_bytes,
+		.completion_entries = round_up_power_of_two(options->completion_entries),
+	};
+	int err = ouro_loop_init(&worker->loop, server->backend, &backend_options, &server->log);
+
+	if (!err || !server->may_fall_back)
+		return err;
+	ouro_log(&server->log, OURO_LOG_WARNING, "thread %u uses epoll: %s", worker->index,
+		 ouro_features_explain(err));
+	return ouro_loop_init(&worker->loop, &ouro_backend_epoll, &backend_options, &server->log);
+}
+
+static void init_pools(struct ouro_worker *worker)
+{
+	ouro_pool_init(&worker->exchanges, sizeof(struct ouro_ctx));
+	ouro_pool_init(&worker->arenas, OURO_ARENA_BLOCK_BYTES);
+	ouro_pool_init(&worker->carries, OURO_CARRY_BYTES);
+	ouro_pool_init(&worker->inq_items, sizeof(struct ouro_inq_item));
+}
+
+static void fini_pools(struct ouro_worker *worker)
+{
+	ouro_pool_fini(&worker->exchanges);
+	ouro_pool_fini(&worker->arenas);
+	ouro_pool_fini(&worker->carries);
+	ouro_pool_fini(&worker->inq_items);
+}
+
+static void open_listeners(struct ouro_worker *worker)
+{
+	for (size_t i = 0; i < worker->server->address_count; i++) {
+		ouro_listener_open(&worker->listeners[i], &worker->conns, worker->listen_fds[i],
+				   &ouro_h1_idle_events, worker);
+		worker->listen_fds[i] = -1;
+	}
+}
+
+int ouro_worker_open(struct ouro_worker *worker)
+{
+	const struct ouro_options *options = &worker->server->options;
+	struct ouro_conns_options conns_options = {
+		.connections_max = (options->connections_max + worker->server->worker_count - 1) /
+				   worker->server->worker_count,
+		.write_timeout_ms = options->write_timeout_ms,
+		.linger_ms = OURO_LINGER_MS,
+		.zero_copy_bytes_min = options->zero_copy_bytes_min,
+	};
+	int err = open_loop(worker);
+
+	if (err)
+		return err;
+	err = ouro_conns_init(&worker->conns, &worker->loop, &conns_options);
+	if (err) {
+		ouro_loop_fini(&worker->loop);
+		return err;
+	}
+	init_pools(worker);
+	worker->conns.on_room = resume_listeners;
+	worker->conns.on_room_arg = worker;
+	worker->trim.on_due = on_trim;
+	worker->drain_timer.on_due = on_drain_over;
+	on_trim(&worker->trim);
+	open_listeners(worker);
+	return 0;
+}
+
+void ouro_worker_close(struct ouro_worker *worker)
+{
+	ouro_timer_stop(&worker->loop.timers, &worker->trim);
+	ouro_timer_stop(&worker->loop.timers, &worker->drain_timer);
+	ouro_conns_fini(&worker->conns);
+	fini_pools(worker);
+	ouro_loop_fini(&worker->loop);
+}
+
+static int run(struct ouro_worker *worker)
+{
+	int err = 0;
+
+	while (!err && !ouro_worker_is_finished(worker))
+		err = ouro_loop_turn(&worker->loop, true);
+	return err;
+}
+
+static void *worker_main(void *arg)
+{
+	struct ouro_worker *worker = arg;
+	struct ouro_server *server = worker->server;
+	int err;
+
+	pin(worker);
+	err = ouro_worker_open(worker);
+	worker->error = err;
+	ouro_server_report_start(server, err);
+	if (err)
+		return NULL;
+	err = run(worker);
+	if (err) {
+		/* The kernel refused to go on; what the loop holds is not ours to free. */
+		ouro_log(&server->log, OURO_LOG_ERROR, "thread %u stopped serving: %s",
+			 worker->index, strerror(-err));
+		worker->error = err;
+		return NULL;
+	}
+	ouro_worker_close(worker);
+	return NULL;
+}
+
+int ouro_worker_start(struct ouro_worker *worker)
+{
+	int err = pthread_create(&worker->thread, NULL, worker_main, worker);
+
+	worker->started = err == 0;
+	return -err;
+}

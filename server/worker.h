@@ -1,0 +1,67 @@
+/* A worker: one loop in one thread, with its connections, listeners, and the pools that exchanges
+ * live from. Nothing in it is touched by another thread but its mailbox and its counters. */
+#ifndef OURO_SERVER_WORKER_H
+#define OURO_SERVER_WORKER_H
+
+#include "engine/conn.h"
+#include "engine/listener.h"
+#include "proto/date.h"
+#include "server/head_cache.h"
+
+#include <pthread.h>
+
+struct ouro_server;
+
+enum {
+	OURO_CARRY_BYTES = 2048, /* most heads that come in pieces fit */
+};
+
+struct ouro_worker {
+	struct ouro_server *server;
+	uint32_t index;
+	int cpu; /* to be pinned to; -1: none */
+	pthread_t thread;
+	bool started;  /* @thread is there to be joined */
+	int error;     /* why it could not begin, or had to end; read after it reported or ended */
+
+	struct ouro_loop loop;
+	struct ouro_conns conns;
+	struct ouro_listener *listeners; /* one for each of the server's addresses */
+	int *listen_fds;                 /* opened by the server; the listeners own them once open */
+
+	struct ouro_pool exchanges;
+	struct ouro_pool arenas;
+	struct ouro_pool carries;
+	struct ouro_pool inq_items;
+	struct ouro_timer trim;
+
+	struct ouro_head_cache heads;
+	char date[OURO_DATE_BYTES]; /* of @date_unix_s */
+	int64_t date_unix_s;
+
+	bool draining; /* no response offers to keep the connection */
+	bool aborting; /* the drain's time is over */
+	struct ouro_mail drain_mail;
+	struct ouro_timer drain_timer;
+};
+
+/* Starts the worker's thread, which reports to ouro_server_report_start() once. 0 or a negative
+ * errno. */
+int ouro_worker_start(struct ouro_worker *worker);
+
+/* What that thread does: opens the loop and all that hangs on it and begins to listen, turns the
+ * loop until the worker is finished, and closes it. ouro_worker_open() returns 0 or a negative
+ * errno, with nothing left open. */
+int ouro_worker_open(struct ouro_worker *worker);
+void ouro_worker_close(struct ouro_worker *worker);
+
+/* Whether a drain has come to its end. */
+bool ouro_worker_is_finished(const struct ouro_worker *worker);
+
+/* Asks the worker to finish what it has and to end. Any thread; once. */
+void ouro_worker_drain(struct ouro_worker *worker);
+
+/* The present date for the Date field, OURO_DATE_BYTES long (RFC 9110, 6.6.1). */
+const char *ouro_worker_date(struct ouro_worker *worker);
+
+#endif
