@@ -99,8 +99,15 @@ static void user(struct ouro_ctx *ctx)
 	ouro_text(ctx, 200, ouro_param(ctx, "id"));
 }
 
+/* Begins with the first piece of the body, so that a body that never comes, or is malformed from
+ * its beginning, still gets the status that it deserves. */
 static void echo_chunk(struct ouro_ctx *ctx, struct ouro_slice chunk, bool last)
 {
+	const char *type = ouro_data(ctx);
+
+	if (!ouro_is_answered(ctx))
+		ouro_begin(ctx, 200, type ? type : "application/octet-stream",
+			   ouro_body_length(ctx));
 	ouro_write_slice(ctx, chunk);
 	if (last)
 		ouro_end(ctx);
@@ -119,8 +126,8 @@ static void echo(struct ouro_ctx *ctx)
 		memcpy(copy, type.ptr, type.len);
 		copy[type.len] = '\0';
 	}
+	ouro_set_data(ctx, copy);
 	ouro_on_body(ctx, echo_chunk);
-	ouro_begin(ctx, 200, copy ? copy : "application/octet-stream", ouro_body_length(ctx));
 }
 
 static void slow_over(struct ouro_ctx *ctx)

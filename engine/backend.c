@@ -43,6 +43,15 @@ int ouro_backend_run_ready(struct ouro_backend *backend)
 	return count;
 }
 
+ssize_t ouro_backend_send(const struct ouro_op_send *op, int flags)
+{
+	/* One segment is by far the commonest, and send(2) has less to copy in. */
+	if (op->msg.msg_iovlen == 1)
+		return send(op->op.fd, op->msg.msg_iov[0].iov_base, op->msg.msg_iov[0].iov_len,
+			    flags | MSG_NOSIGNAL);
+	return sendmsg(op->op.fd, &op->msg, flags | MSG_NOSIGNAL);
+}
+
 void ouro_backend_read_real_clock(struct ouro_backend *backend, struct ouro_clock *clock)
 {
 	struct timespec now;

@@ -18,12 +18,17 @@ struct ouro_backend_options {
 	uint32_t recv_buffer_bytes;
 	uint32_t completion_entries; /* completion queue length of the ring; a power of two */
 	struct ouro_counters *counters;
+	/* Called in each wait when it has slept, before any completion: the time to look at the
+	 * clock. May be NULL. */
+	void (*on_awake)(void *arg);
+	void *on_awake_arg;
 };
 
 /* What ouro_backend_ops.submit returns. */
 enum ouro_submit {
 	OURO_SUBMIT_PENDING,  /* in flight: completions will come from wait */
-	OURO_SUBMIT_FINISHED, /* done already: the result is in the op and no completion follows */
+	OURO_SUBMIT_FINISHED, /* done already: the result is in the op and no completion follows. Sends,
+			       * closes and OURO_OP_RECV_ONCE may be */
 };
 
 struct ouro_clock {
@@ -61,14 +66,34 @@ struct ouro_backend {
 	struct ouro_recvpool recvpool;
 	struct ouro_op_list ready;   /* finished without the kernel; completed by the next wait */
 	struct ouro_op_list starved; /* receives waiting for a free buffer, oldest first */
+	struct ouro_buf *finished_buf; /* of an OURO_OP_RECV_ONCE that submit has finished with
+					* bytes; its reference is the submitter's */
 	uint32_t in_flight;          /* operations between submission and final completion */
 	struct ouro_counters *counters;
+	void (*on_awake)(void *arg); /* as in the options */
+	void *on_awake_arg;
 };
 
 extern const struct ouro_backend_ops ouro_backend_epoll;
 #ifdef OURO_HAVE_URING
 extern const struct ouro_backend_ops ouro_backend_uring;
 #endif
+
+/* Takes over from @options what the backends share. For backends, on opening. */
+static inline void ouro_backend_take_options(struct ouro_backend *backend,
+					     const struct ouro_backend_options *options)
+{
+	backend->counters = options->counters;
+	backend->on_awake = options->on_awake;
+	backend->on_awake_arg = options->on_awake_arg;
+}
+
+/* Tells the loop that a wait has slept. For backends, before the completions. */
+static inline void ouro_backend_awake(struct ouro_backend *backend)
+{
+	if (backend->on_awake)
+		backend->on_awake(backend->on_awake_arg);
+}
 
 /* Marks @op as in flight. For backends, on submission. */
 static inline void ouro_backend_begin(struct ouro_backend *backend, struct ouro_op *op)
@@ -92,6 +117,9 @@ void ouro_backend_finish_later(struct ouro_backend *backend, struct ouro_op *op,
 
 /* Completes what ouro_backend_finish_later queued; returns how many. */
 int ouro_backend_run_ready(struct ouro_backend *backend);
+
+/* Sends by system call what @send holds; as sendmsg(2). */
+ssize_t ouro_backend_send(const struct ouro_op_send *send, int flags);
 
 /* Reads CLOCK_MONOTONIC and the wall clock, for backends on real time. */
 void ouro_backend_read_real_clock(struct ouro_backend *backend, struct ouro_clock *clock);

@@ -53,16 +53,6 @@ void ouro_conn_fail(struct ouro_conn *conn, int error)
 	ouro_conn_touch(conn);
 }
 
-/* Arms the receive. The first one of a connection is for one completion: many connections carry
- * one request, and closing is cheapest with nothing in flight. */
-static void arm_recv(struct ouro_conn *conn)
-{
-	struct ouro_backend *backend = conn->conns->loop->backend;
-
-	conn->recv.kind = conn->facts & CONN_RECEIVED ? OURO_OP_RECV : OURO_OP_RECV_ONCE;
-	backend->ops->submit(backend, &conn->recv);
-}
-
 /* Input that nobody wants any more, while the connection lingers. */
 static void discard_input(struct ouro_conn *conn)
 {
@@ -113,6 +103,22 @@ static void on_recv(struct ouro_op *op, struct ouro_buf *buf, unsigned flags)
 	}
 	if (!(flags & OURO_OP_MORE))
 		ouro_conn_touch(conn);
+}
+
+/* Arms the receive. The first one of a connection is for one completion: many connections carry
+ * one request, and closing is cheapest with nothing in flight. It may be finished at once. */
+static void arm_recv(struct ouro_conn *conn)
+{
+	struct ouro_backend *backend = conn->conns->loop->backend;
+	struct ouro_buf *buf;
+
+	conn->recv.kind = conn->facts & CONN_RECEIVED ? OURO_OP_RECV : OURO_OP_RECV_ONCE;
+	if (backend->ops->submit(backend, &conn->recv) == OURO_SUBMIT_PENDING)
+		return;
+	buf = backend->finished_buf;
+	backend->finished_buf = NULL;
+	on_recv(&conn->recv, buf, 0);
+	ouro_buf_unref(buf);
 }
 
 static void want_recv(struct ouro_conn *conn)
@@ -369,7 +375,7 @@ struct ouro_conn *ouro_conn_open(struct ouro_conns *conns, int fd,
 	conn->error = 0;
 	conn->facts = CONN_READING;
 	ouro_conn_set_state(conn, OURO_CONN_OPEN);
-	arm_recv(conn);
 	events->on_open(&conn->stream);
+	arm_recv(conn);
 	return conn;
 }

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -142,6 +143,26 @@ static void run_accept(struct epoll *epoll, struct file *file)
 	}
 }
 
+/* Receives at once what may have come already. Many connections carry one request, which is there
+ * when they are accepted; these never need to be registered. False where there is nothing yet. */
+static bool recv_eagerly(struct epoll *epoll, struct ouro_op *op)
+{
+	struct ouro_buf *buf = ouro_recvpool_take(&epoll->base.recvpool);
+	ssize_t got;
+
+	if (!buf)
+		return false;
+	got = recv(op->fd, buf->data, buf->size, 0);
+	if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+		ouro_buf_unref(buf);
+		return false;
+	}
+	op->result = got < 0 ? -errno : (int32_t)got;
+	buf->len = got > 0 ? (uint32_t)got : 0;
+	epoll->base.finished_buf = buf;
+	return true;
+}
+
 static void run_recv(struct epoll *epoll, struct file *file)
 {
 	struct ouro_op *op = file->reader;
@@ -205,7 +226,7 @@ static void close_file(struct epoll *epoll, int fd)
 /* Tries the send; false where it would block. */
 static bool try_send(struct epoll *epoll, struct ouro_op_send *send)
 {
-	ssize_t sent = sendmsg(send->op.fd, &send->msg, MSG_NOSIGNAL);
+	ssize_t sent = ouro_backend_send(send, 0);
 
 	if (sent < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
@@ -251,8 +272,11 @@ static enum ouro_submit epoll_submit(struct ouro_backend *backend, struct ouro_o
 	case OURO_OP_ACCEPT:
 		set_blocking(op->fd, false);
 		break;
-	case OURO_OP_RECV:
 	case OURO_OP_RECV_ONCE:
+		if (recv_eagerly(epoll, op))
+			return OURO_SUBMIT_FINISHED;
+		break;
+	case OURO_OP_RECV:
 	case OURO_OP_POLL_IN:
 		break;
 	case OURO_OP_SEND:
@@ -338,17 +362,18 @@ static void feed_starved(struct epoll *epoll)
 
 static int timeout_ms(struct epoll *epoll, uint64_t deadline_ns)
 {
-	struct ouro_clock clock;
-	uint64_t left;
+	struct timespec clock;
+	uint64_t now_ns, left;
 
 	if (deadline_ns == 0 || epoll->base.ready.first)
 		return 0;
 	if (deadline_ns == OURO_DEADLINE_NEVER)
 		return -1;
-	ouro_backend_read_real_clock(&epoll->base, &clock);
-	if (clock.monotonic_ns >= deadline_ns)
+	clock_gettime(CLOCK_MONOTONIC, &clock);
+	now_ns = (uint64_t)clock.tv_sec * 1000000000U + (uint64_t)clock.tv_nsec;
+	if (now_ns >= deadline_ns)
 		return 0;
-	left = (deadline_ns - clock.monotonic_ns + 999999) / 1000000;
+	left = (deadline_ns - now_ns + 999999) / 1000000;
 	return left > 3600000 ? 3600000 : (int)left;
 }
 
@@ -362,6 +387,7 @@ static int epoll_backend_wait(struct ouro_backend *backend, uint64_t deadline_ns
 			    timeout_ms(epoll, deadline_ns));
 	if (events < 0 && errno != EINTR)
 		return -errno;
+	ouro_backend_awake(backend);
 	count = ouro_backend_run_ready(backend);
 	for (int i = 0; i < events; i++)
 		count += run_event(epoll, &epoll->events[i]);
@@ -420,7 +446,7 @@ static int epoll_open(struct ouro_backend **backend, const struct ouro_backend_o
 	if (!epoll)
 		return -ENOMEM;
 	epoll->base.ops = &ouro_backend_epoll;
-	epoll->base.counters = options->counters;
+	ouro_backend_take_options(&epoll->base, options);
 	epoll->wake_pair[0] = epoll->wake_pair[1] = -1;
 	epoll->fd = epoll_create1(EPOLL_CLOEXEC);
 	err = epoll->fd < 0 ? -errno : 0;

@@ -1,12 +1,14 @@
 /* The loop of one thread: see engine/loop.h. */
 #include "engine/loop.h"
 
-static void read_clock(struct ouro_loop *loop)
+static void read_clock(void *arg)
 {
+	struct ouro_loop *loop = arg;
 	struct ouro_clock clock;
 
 	loop->backend->ops->read_clock(loop->backend, &clock);
 	loop->now_ns = clock.monotonic_ns;
+	loop->now_ms = (uint32_t)(clock.monotonic_ns / 1000000U);
 	loop->unix_s = clock.unix_s;
 }
 
@@ -18,6 +20,8 @@ int ouro_loop_init(struct ouro_loop *loop, const struct ouro_backend_ops *ops,
 
 	*loop = (struct ouro_loop){ .log = log };
 	own.counters = &loop->counters;
+	own.on_awake = read_clock;
+	own.on_awake_arg = loop;
 	ouro_mailbox_init(&loop->mailbox);
 	err = ops->open(&loop->backend, &own);
 	if (err)
@@ -45,7 +49,6 @@ int ouro_loop_turn(struct ouro_loop *loop, bool may_sleep)
 	if (count < 0)
 		return count;
 	ouro_counter_add(&loop->counters.turns, 1);
-	read_clock(loop);
 	ouro_timers_run(&loop->timers, loop->now_ns);
 	ouro_mailbox_run(&loop->mailbox);
 	flush(loop);

@@ -20,7 +20,8 @@ struct ouro_loop {
 	struct ouro_mailbox mailbox;
 	struct ouro_counters counters;
 	const struct ouro_log *log;
-	uint64_t now_ns; /* monotonic, read once a turn */
+	uint64_t now_ns; /* monotonic, read once a turn, before its completions */
+	uint32_t now_ms; /* the same in ms, cut to 32 bits */
 	int64_t unix_s;  /* the wall clock, likewise */
 	ouro_loop_flush_fn flush; /* the connections' (engine/conn.h) */
 	void *flush_arg;
@@ -29,7 +30,7 @@ struct ouro_loop {
 };
 
 /* Opens @ops as the backend of @loop, in the thread that will run it. 0 or a negative errno.
- * @options->counters is ignored: the loop's are used. */
+ * @options->counters and on_awake are ignored: the loop's are used. */
 int ouro_loop_init(struct ouro_loop *loop, const struct ouro_backend_ops *ops,
 		   const struct ouro_backend_options *options, const struct ouro_log *log);
 
@@ -52,7 +53,7 @@ void ouro_loop_post(struct ouro_loop *loop, struct ouro_mail *mail);
 /* The loop's clock in ms, cut to 32 bits: compare with ouro_ms_reached(). */
 static inline uint32_t ouro_loop_ms(const struct ouro_loop *loop)
 {
-	return (uint32_t)(loop->now_ns / 1000000U);
+	return loop->now_ms;
 }
 
 /* Whether @now is at or after @due, both on the loop's 32-bit clock and at most 24 days apart. */

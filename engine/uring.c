@@ -95,6 +95,27 @@ static void queue_recv(struct ouro_uring *uring, struct ouro_op *op)
 	io_uring_sqe_set_data64(sqe, op_data(op));
 }
 
+/* Receives at once what may have come already: many connections carry one request, which is there
+ * when they are accepted, and then a system call is cheaper than a request to the ring. The ring's
+ * buffers are the kernel's, so a few others are kept for this. False where there is nothing yet. */
+static bool recv_eagerly(struct ouro_uring *uring, struct ouro_op *op)
+{
+	struct ouro_buf *buf = ouro_recvpool_take(&uring->eager);
+	ssize_t got;
+
+	if (!buf)
+		return false;
+	got = recv(op->fd, buf->data, buf->size, MSG_DONTWAIT);
+	if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+		ouro_buf_unref(buf);
+		return false;
+	}
+	op->result = got < 0 ? -errno : (int32_t)got;
+	buf->len = got > 0 ? (uint32_t)got : 0;
+	uring->base.finished_buf = buf;
+	return true;
+}
+
 /* Receives that found no buffer are armed again only as buffers come back, one each, oldest first:
  * arming them at once would fail at once, for ever. */
 static void feed_starved(struct ouro_uring *uring)
@@ -150,7 +171,7 @@ static void queue_send_and_close(struct ouro_uring *uring, struct ouro_op_send *
 /* The loop's own send. False where it would block. */
 static bool send_directly(struct ouro_op_send *send)
 {
-	ssize_t sent = sendmsg(send->op.fd, &send->msg, MSG_NOSIGNAL | MSG_DONTWAIT);
+	ssize_t sent = ouro_backend_send(send, MSG_DONTWAIT);
 
 	if (sent < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
@@ -165,7 +186,7 @@ static enum ouro_submit submit_send(struct ouro_uring *uring, struct ouro_op_sen
 	struct io_uring_sqe *sqe;
 
 	if (uring->turn_completions <= OURO_URING_DIRECT_SENDS_MAX ||
-	    (send->close_after && !uring->has_cancel_skip)) {
+	    send->close_after) {
 		if (send_directly(send)) {
 			ouro_counter_add(&uring->base.counters->sends_direct, 1);
 			return OURO_SUBMIT_FINISHED;
@@ -219,8 +240,12 @@ static enum ouro_submit uring_submit(struct ouro_backend *backend, struct ouro_o
 	case OURO_OP_ACCEPT:
 		queue_accept(uring, op);
 		break;
-	case OURO_OP_RECV:
 	case OURO_OP_RECV_ONCE:
+		if (recv_eagerly(uring, op))
+			return OURO_SUBMIT_FINISHED;
+		queue_recv(uring, op);
+		break;
+	case OURO_OP_RECV:
 		queue_recv(uring, op);
 		break;
 	case OURO_OP_SEND:
@@ -448,6 +473,7 @@ static int uring_wait(struct ouro_backend *backend, uint64_t deadline_ns)
 	 * requests; they stay queued. Both resolve by going on. */
 	if (err < 0 && err != -EINTR && err != -EBUSY && err != -EAGAIN)
 		return err;
+	ouro_backend_awake(backend);
 	count = ouro_backend_run_ready(backend);
 	count += run_completions(uring);
 	uring->turn_completions = (uint32_t)count;

@@ -10,6 +10,7 @@
 enum {
 	OURO_URING_SUBMISSION_ENTRIES = 1024,
 	OURO_URING_BUFFER_GROUP = 0,
+	OURO_URING_EAGER_BUFFERS = 16,
 	/* In a turn with at most so many completions each send is made by the loop itself: the
 	 * ring's gain comes from batches, and a send's own completion would end the next wait. */
 	OURO_URING_DIRECT_SENDS_MAX = 2,
@@ -21,6 +22,8 @@ struct ouro_uring {
 	struct io_uring_buf_ring *buf_ring; /* receive buffers, handed to the kernel */
 	size_t buf_ring_bytes;
 	uint32_t buf_ring_unpublished; /* buffers put back since the tail was last stored */
+
+	struct ouro_recvpool eager; /* buffers for receives made by the loop itself */
 
 	uint64_t armed_ns; /* when the pending timeout fires; OURO_DEADLINE_NEVER: none pending */
 	struct __kernel_timespec armed_ts;

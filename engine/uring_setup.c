@@ -148,6 +148,13 @@ static void probe_opcodes(struct ouro_uring *uring)
 	io_uring_free_probe(probe);
 }
 
+static void release_eager(struct ouro_buf *buf)
+{
+	struct ouro_uring *uring = buf->owner;
+
+	ouro_recvpool_put(&uring->eager, buf);
+}
+
 int ouro_uring_setup(struct ouro_uring *uring, const struct ouro_backend_options *options,
 		     ouro_buf_release_fn release)
 {
@@ -155,12 +162,16 @@ int ouro_uring_setup(struct ouro_uring *uring, const struct ouro_backend_options
 
 	if (err)
 		return err;
-	uring->base.counters = options->counters;
+	ouro_backend_take_options(&uring->base, options);
 	uring->armed_ns = OURO_DEADLINE_NEVER;
 	err = ouro_recvpool_init(&uring->base.recvpool, options->recv_buffer_count,
 				 options->recv_buffer_bytes, release, uring);
 	if (err)
 		goto exit_ring;
+	err = ouro_recvpool_init(&uring->eager, OURO_URING_EAGER_BUFFERS, options->recv_buffer_bytes,
+				 release_eager, uring);
+	if (err)
+		goto fini_pool;
 	err = register_buffers(uring);
 	if (err)
 		goto fini_pool;
@@ -180,6 +191,7 @@ fini_pool:
 	io_uring_queue_exit(&uring->ring);
 	if (uring->buf_ring)
 		munmap(uring->buf_ring, uring->buf_ring_bytes);
+	ouro_recvpool_fini(&uring->eager);
 	ouro_recvpool_fini(&uring->base.recvpool);
 	return err;
 exit_ring:
@@ -193,6 +205,7 @@ void ouro_uring_teardown(struct ouro_uring *uring)
 	io_uring_queue_exit(&uring->ring);
 	close(uring->wake_fd);
 	munmap(uring->buf_ring, uring->buf_ring_bytes);
+	ouro_recvpool_fini(&uring->eager);
 	ouro_recvpool_fini(&uring->base.recvpool);
 }
 

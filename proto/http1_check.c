@@ -7,6 +7,8 @@
 #include "proto/http1_phase.h"
 #include "proto/token.h"
 
+static_assert(OURO_FIELD_COUNT <= 64, "known fields are a mask of 64 bits");
+
 /* What the fields of one head add up to. */
 struct facts {
 	uint32_t host_count;
@@ -44,9 +46,8 @@ static enum ouro_parse check_version(struct ouro_http1_parser *p, const char *he
 	return OURO_PARSE_DONE;
 }
 
-/* Returns the index of the first question mark, number sign, or byte beyond ASCII, or one that is
- * not less than @len. Reads eight bytes at a time, up to seven behind the end; behind a target lie
- * more than that. */
+/* Returns the index of the first question mark or number sign, or one that is not less than @len.
+ * Reads eight bytes at a time, up to seven behind the end; behind a target lie more than that. */
 static size_t find_mark(const char *at, size_t len)
 {
 	const uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
@@ -58,12 +59,13 @@ static size_t find_mark(const char *at, size_t len)
 		memcpy(&word, at + i, sizeof(word));
 		question = word ^ ones * '?';
 		number = word ^ ones * '#';
-		if (((question - ones) | (number - ones) | word) & highs)
+		/* A byte that is neither may pass for one, if it is beyond ASCII or behind one that
+		 * is; none is missed. */
+		if (((question - ones) | (number - ones)) & highs)
 			break;
 	}
-	/* The words find bytes that are none of them, but never miss one. */
 	for (; i < len; i++)
-		if (at[i] == '?' || at[i] == '#' || (unsigned char)at[i] >= 0x80)
+		if (at[i] == '?' || at[i] == '#')
 			break;
 	return i;
 }
@@ -148,6 +150,20 @@ static enum ouro_parse check_target(struct ouro_http1_parser *p, const char *hea
 	return OURO_PARSE_DONE;
 }
 
+/* Whether @host is right, as ouro_authority_check() says, or said of the same one before. */
+static bool host_is_right(struct ouro_http1_last_host *last, struct ouro_str host)
+{
+	if (last && last->len == host.len && memcmp(last->bytes, host.ptr, host.len) == 0)
+		return true;
+	if (!ouro_authority_check(host))
+		return false;
+	if (last && host.len <= sizeof(last->bytes)) {
+		memcpy(last->bytes, host.ptr, host.len);
+		last->len = (uint8_t)host.len;
+	}
+	return true;
+}
+
 static enum ouro_parse read_host(struct ouro_http1_parser *p, const char *head,
 				 struct ouro_span value, struct facts *facts)
 {
@@ -155,7 +171,7 @@ static enum ouro_parse read_host(struct ouro_http1_parser *p, const char *head,
 	 * empty, which is not valid anywhere else. */
 	if (facts->host_count++ > 0)
 		return ouro_http1_fail(p, 400, "more than one Host");
-	if (value.len > 0 && !ouro_authority_check(ouro_http1_value(head, value)))
+	if (value.len > 0 && !host_is_right(p->limits->last_host, ouro_http1_value(head, value)))
 		return ouro_http1_fail(p, 400, "malformed Host");
 	if (p->form == OURO_TARGET_ORIGIN || p->form == OURO_TARGET_ASTERISK)
 		p->host = value;

@@ -37,7 +37,15 @@ struct ouro_http1_field {
 	uint16_t known;         /* enum ouro_field */
 };
 
+/* The last Host that was found right. Most requests of a connection, and many of all, have the same
+ * one, and comparing is cheaper than checking. Zero is none. */
+struct ouro_http1_last_host {
+	uint8_t len;
+	char bytes[63];
+};
+
 struct ouro_http1_limits {
+	struct ouro_http1_last_host *last_host; /* of one thread; NULL: not remembered */
 	uint32_t head_bytes_max;   /* of a head with all its line ends; and of the trailers (431) */
 	uint32_t target_bytes_max; /* of the request target (414) */
 	uint32_t fields_max;       /* <= OURO_HTTP1_FIELDS_CAP; of a head; and of trailers (431) */

@@ -211,7 +211,8 @@ struct ouro_str ouro_json_string(struct ouro_ctx *ctx, struct ouro_str text)
 {
 	size_t room = OURO_JSON_STRING_BYTES_MAX(text.len);
 	char *out = ouro_arena_alloc(&ctx->arena, room);
-	ssize_t len = out ? ouro_json_write_string(text, out, room) : -ENOMEM;
+	struct ouro_str present = text.ptr ? text : OURO_STR("");
+	ssize_t len = out ? ouro_json_write_string(present, out, room) : -ENOMEM;
 
 	return len < 0 ? (struct ouro_str){ 0 } : ouro_str(out, (size_t)len);
 }

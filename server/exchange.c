@@ -23,31 +23,12 @@ static void on_timer(struct ouro_timer *timer)
 /* The state of an exchange in which nothing has happened, but for its input. */
 static void clear(struct ouro_ctx *ctx)
 {
-	ctx->request = OURO_REQUEST_HEAD;
-	ctx->response = OURO_RESPONSE_NONE;
+	const size_t from = offsetof(struct ouro_ctx, end_told);
+
+	memset((char *)ctx + from, 0, offsetof(struct ouro_ctx, match) - from);
 	ctx->keep_alive = true;
-	ctx->continue_sent = false;
-	ctx->is_head = false;
-	ctx->bodyless = false;
-	ctx->chunked = false;
-	ctx->length_known = false;
-	ctx->end_told = false;
-	ctx->head = NULL;
-	ctx->head_buf = NULL;
-	ctx->carry = NULL;
-	ctx->carry_len = ctx->carry_room = 0;
-	ctx->handler = NULL;
-	ctx->on_body = NULL;
-	ctx->body_finished = false;
-	ctx->on_after = NULL;
-	ctx->on_drain = NULL;
-	ctx->on_gone = NULL;
-	ctx->data = NULL;
-	ctx->fields = NULL;
-	ctx->field_count = 0;
-	ctx->field_bytes = 0;
 	ctx->match.param_count = 0;
-	ouro_http1_parser_init(&ctx->parser, &ctx->worker->server->limits);
+	ouro_http1_parser_init(&ctx->parser, &ctx->worker->limits);
 }
 
 struct ouro_ctx *ouro_exchange_create(struct ouro_worker *worker, struct ouro_stream *stream)
@@ -76,13 +57,15 @@ static void release_request(struct ouro_ctx *ctx)
 {
 	struct ouro_worker *worker = ctx->worker;
 
-	ouro_timer_stop(&worker->loop.timers, &ctx->timer);
+	if (ouro_timer_is_set(&ctx->timer))
+		ouro_timer_stop(&worker->loop.timers, &ctx->timer);
 	ouro_buf_unref(ctx->head_buf);
 	if (ctx->carry_room == OURO_CARRY_BYTES)
 		ouro_pool_put(&worker->carries, ctx->carry);
-	else
+	else if (ctx->carry)
 		free(ctx->carry);
-	ouro_arena_reset(&ctx->arena);
+	if (ctx->arena.blocks || ctx->arena.large)
+		ouro_arena_reset(&ctx->arena);
 }
 
 void ouro_exchange_destroy(struct ouro_ctx *ctx)
@@ -105,23 +88,26 @@ bool ouro_exchange_is_waiting(const struct ouro_ctx *ctx)
 	return body || ctx->on_after || ctx->on_drain;
 }
 
+static void log_handler(const struct ouro_ctx *ctx, const char *fault)
+{
+	struct ouro_str path = ouro_path(ctx);
+
+	ouro_log(&ctx->worker->server->log, OURO_LOG_ERROR, "the handler of %.*s %s",
+		 (int)path.len, path.ptr, fault);
+}
+
 /* A handler has returned: it must have answered, or be waiting for something. */
 static void look_after_call(struct ouro_ctx *ctx)
 {
-	struct ouro_str path = ouro_path(ctx);
-	const struct ouro_log *log = &ctx->worker->server->log;
-
-	if (ctx->closing || ouro_exchange_is_waiting(ctx))
+	if (ctx->closing || ctx->response == OURO_RESPONSE_DONE || ouro_exchange_is_waiting(ctx))
 		return;
 	switch ((enum ouro_response_state)ctx->response) {
 	case OURO_RESPONSE_NONE:
-		ouro_log(log, OURO_LOG_ERROR, "the handler of %.*s returned without an answer",
-			 (int)path.len, path.ptr);
+		log_handler(ctx, "returned without an answer");
 		ouro_respond_status(ctx, 500, NULL);
 		return;
 	case OURO_RESPONSE_BODY:
-		ouro_log(log, OURO_LOG_ERROR, "the handler of %.*s did not end its response",
-			 (int)path.len, path.ptr);
+		log_handler(ctx, "did not end its response");
 		ouro_abort(ctx);
 		return;
 	case OURO_RESPONSE_DONE:
@@ -130,15 +116,12 @@ static void look_after_call(struct ouro_ctx *ctx)
 	}
 }
 
-/* The response is complete before the request: what is left of the body is read and thrown away,
- * unless the client still waits to be asked for it (RFC 9110, 10.1.1). */
+/* The response is complete before the request: what is left of the body is read and thrown away. */
 static void give_up_body(struct ouro_ctx *ctx)
 {
 	if (ctx->response != OURO_RESPONSE_DONE || ctx->request != OURO_REQUEST_BODY)
 		return;
 	ctx->on_body = NULL;
-	if (ctx->parser.expects_continue && !ctx->continue_sent)
-		ctx->keep_alive = false;
 }
 
 void ouro_exchange_call(struct ouro_ctx *ctx, ouro_handler_fn fn)

@@ -39,39 +39,41 @@ struct ouro_ctx {
 	struct ouro_inq queue;
 	bool in_is_held; /* @in has a reference; else it lives for the present event alone */
 	bool peer_ended; /* nothing comes after that */
-	bool end_told;   /* the request in progress was told so */
 	bool input_paused;
-	bool closing;    /* the connection is being closed: nothing is read any more */
+	bool closing; /* the connection is being closed: nothing is read any more */
 	bool in_user_call;
 
-	uint8_t request;  /* enum ouro_request_state */
-	uint8_t response; /* enum ouro_response_state */
+	struct ouro_timer timer;
+	struct ouro_arena arena;
+
+	/* From here to @match: of the request in progress, zero at its start. */
+	bool end_told;      /* it was told that the peer ended; first: see clear() */
+	uint8_t request;    /* enum ouro_request_state */
+	uint8_t response;   /* enum ouro_response_state */
 	bool keep_alive;
 	bool continue_sent;
-	bool is_head;          /* HEAD: the response has no body */
-	bool bodyless;         /* by method or status the response has none */
-	bool chunked;          /* framing of the response */
+	bool is_head;       /* HEAD: the response has no body */
+	bool bodyless;      /* by method or status the response has none */
+	bool chunked;       /* framing of the response */
 	bool length_known;
-	uint64_t length_left;  /* of a response whose length is known */
+	bool body_finished; /* on_body was told of the end */
+	uint64_t length_left; /* of a response whose length is known */
 
-	const char *head;           /* first byte of the request head, contiguous */
-	struct ouro_buf *head_buf;  /* holds it; NULL where @carry does */
-	char *carry;                /* a head that came in pieces is put together here */
+	const char *head;          /* first byte of the request head, contiguous */
+	struct ouro_buf *head_buf; /* holds it; NULL where @carry does */
+	char *carry;               /* a head that came in pieces is put together here */
 	uint32_t carry_len, carry_room;
 
 	ouro_handler_fn handler;
 	ouro_body_fn on_body;
-	bool body_finished; /* on_body was told of the end */
 	ouro_handler_fn on_after;
 	ouro_handler_fn on_drain;
 	ouro_handler_fn on_gone;
-	struct ouro_timer timer;
 	void *data;
-
-	struct ouro_arena arena;
 	struct ouro_field_line *fields; /* set by the handler; in the arena */
 	size_t field_count;
 	size_t field_bytes;
+
 	struct ouro_match match;
 	struct ouro_str params[OURO_ROUTER_PARAMS_MAX]; /* decoded; in the request or the arena */
 

@@ -205,7 +205,8 @@ static void end_exchange(struct ouro_ctx *ctx)
 {
 	bool unread = ctx->in.len > 0 || ctx->queue.bytes > 0 || ctx->request != OURO_REQUEST_DONE;
 
-	if (!ctx->keep_alive) {
+	/* A drain that began behind the head of this response could not be told in it. */
+	if (!ctx->keep_alive || ctx->worker->draining) {
 		ctx->closing = true;
 		/* Input that we do not answer may still be on its way. */
 		ouro_stream_close(ctx->stream, unread ? OURO_CLOSE_LINGER : OURO_CLOSE_FLUSH);

@@ -12,6 +12,7 @@
 
 enum {
 	INLINE_BODY_BYTES_MAX = 4096,    /* copied behind the head; more gets a buffer of its own */
+	INLINE_STATIC_BYTES_MAX = 512,   /* the same for static memory, where it is cheap */
 	FIELD_BYTES_MAX = 3072,          /* of all fields a handler sets */
 	PENDING_BYTES_MAX = 4 * 1024 * 1024, /* queued for one client, whoever ignores -EAGAIN */
 	PROBLEM_BYTES_MAX = 256,         /* the engine's own texts */
@@ -80,12 +81,17 @@ static int write_head(struct ouro_ctx *ctx, const struct ouro_response_head *hea
 }
 
 static struct ouro_response_head make_head(struct ouro_ctx *ctx, unsigned status,
-					   const char *content_type)
+					   struct ouro_str content_type)
 {
+	/* A client that still waits to be asked for its body may now send it or not: nothing can
+	 * be read behind it (RFC 9110, 10.1.1). */
+	if (ctx->request == OURO_REQUEST_BODY && ctx->parser.expects_continue &&
+	    !ctx->continue_sent)
+		ctx->keep_alive = false;
 	return (struct ouro_response_head){
 		.status = (uint16_t)status,
 		.date = ouro_worker_date(ctx->worker),
-		.content_type = ouro_str_c(content_type),
+		.content_type = content_type,
 		.persistence = persistence_of(ctx),
 		.fields = ctx->fields,
 		.field_count = ctx->field_count,
@@ -94,13 +100,14 @@ static struct ouro_response_head make_head(struct ouro_ctx *ctx, unsigned status
 
 /* A complete answer. @owned: the buffer that holds @body, where it is to be referred to; NULL with
  * @copy unset: it lives for ever. */
-static int send_whole(struct ouro_ctx *ctx, unsigned status, const char *content_type,
+static int send_whole(struct ouro_ctx *ctx, unsigned status, struct ouro_str content_type,
 		      struct ouro_str body, bool copy)
 {
 	struct ouro_response_head head = make_head(ctx, status, content_type);
 	struct ouro_slice slice = { body.ptr, body.len, NULL };
 	bool sends_body = !ctx->is_head && body.len > 0 && status != 204 && status != 304;
-	bool inlined = sends_body && copy && body.len <= INLINE_BODY_BYTES_MAX;
+	size_t inline_max = copy ? INLINE_BODY_BYTES_MAX : INLINE_STATIC_BYTES_MAX;
+	bool inlined = sends_body && body.len <= inline_max;
 	int err = check_begin(ctx, status);
 
 	if (err)
@@ -126,18 +133,18 @@ static int send_whole(struct ouro_ctx *ctx, unsigned status, const char *content
 
 int ouro_send(struct ouro_ctx *ctx, unsigned status, const char *content_type, struct ouro_str body)
 {
-	return send_whole(ctx, status, content_type, body, true);
+	return send_whole(ctx, status, ouro_str_c(content_type), body, true);
 }
 
 int ouro_text(struct ouro_ctx *ctx, unsigned status, struct ouro_str body)
 {
-	return send_whole(ctx, status, "text/plain; charset=utf-8", body, true);
+	return send_whole(ctx, status, OURO_STR("text/plain; charset=utf-8"), body, true);
 }
 
 int ouro_send_static(struct ouro_ctx *ctx, unsigned status, const char *content_type,
 		     struct ouro_str body)
 {
-	return send_whole(ctx, status, content_type, body, false);
+	return send_whole(ctx, status, ouro_str_c(content_type), body, false);
 }
 
 int ouro_begin(struct ouro_ctx *ctx, unsigned status, const char *content_type, uint64_t length)
@@ -154,7 +161,7 @@ int ouro_begin(struct ouro_ctx *ctx, unsigned status, const char *content_type, 
 	if (!ctx->length_known && ctx->parser.version_minor == 0 && !ctx->bodyless)
 		ctx->keep_alive = false;
 	ctx->chunked = !ctx->length_known && ctx->parser.version_minor > 0;
-	head = make_head(ctx, status, content_type);
+	head = make_head(ctx, status, ouro_str_c(content_type));
 	head.framing = ctx->length_known ? OURO_FRAMING_LENGTH
 		       : ctx->chunked	 ? OURO_FRAMING_CHUNKED
 					 : OURO_FRAMING_NONE;

@@ -298,10 +298,11 @@ static void stop_workers(struct ouro_server *server)
 			pthread_join(server->workers[w].thread, NULL);
 }
 
+/* Those that were listened at: a path that another server listens at stays. */
 static void remove_unix_paths(const struct ouro_server *server)
 {
 	for (size_t i = 0; i < server->address_count; i++)
-		if (server->addresses[i].kind == OURO_ADDRESS_UNIX)
+		if (server->addresses[i].kind == OURO_ADDRESS_UNIX && server->urls[i][0])
 			unlink(server->urls[i] + strlen("unix:"));
 }
 
@@ -322,6 +323,7 @@ int ouro_server_start(struct ouro_server *server)
 	err = ouro_server_choose_backend(server);
 	if (err)
 		return err;
+	memset(server->urls, 0, sizeof(server->urls));
 	err = create_workers(server);
 	if (!err) {
 		err = start_workers(server);
@@ -331,6 +333,7 @@ int ouro_server_start(struct ouro_server *server)
 		}
 	}
 	if (err) {
+		remove_unix_paths(server);
 		free_workers(server);
 		return err;
 	}

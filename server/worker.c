@@ -191,6 +191,8 @@ int ouro_worker_open(struct ouro_worker *worker)
 		return err;
 	}
 	init_pools(worker);
+	worker->limits = worker->server->limits;
+	worker->limits.last_host = &worker->last_host;
 	worker->conns.on_room = resume_listeners;
 	worker->conns.on_room_arg = worker;
 	worker->trim.on_due = on_trim;

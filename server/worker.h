@@ -6,6 +6,7 @@
 #include "engine/conn.h"
 #include "engine/listener.h"
 #include "proto/date.h"
+#include "proto/http1_parse.h"
 #include "server/head_cache.h"
 
 #include <pthread.h>
@@ -35,6 +36,8 @@ struct ouro_worker {
 	struct ouro_pool inq_items;
 	struct ouro_timer trim;
 
+	struct ouro_http1_limits limits;
+	struct ouro_http1_last_host last_host;
 	struct ouro_head_cache heads;
 	char date[OURO_DATE_BYTES]; /* of @date_unix_s */
 	int64_t date_unix_s;

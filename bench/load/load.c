@@ -96,22 +96,23 @@ static void add_pair(struct load *load, char *arg)
 	load->pairs[load->pair_count++] = (struct pair){ arg, b };
 }
 
+static const struct option options[] = {
+	{ "server", required_argument, NULL, 's' },
+	{ "pair", required_argument, NULL, 'r' },
+	{ "mode", required_argument, NULL, 'm' },
+	{ "connections", required_argument, NULL, 'c' },
+	{ "pipeline", required_argument, NULL, 'p' },
+	{ "path", required_argument, NULL, 't' },
+	{ "cycles", required_argument, NULL, 'n' },
+	{ "warmup", required_argument, NULL, 'w' },
+	{ "slice-ms", required_argument, NULL, 'l' },
+	{ "seed", required_argument, NULL, 'e' },
+	{ "out", required_argument, NULL, 'o' },
+	{ NULL, 0, NULL, 0 },
+};
+
 static void parse_options(struct load *load, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "server", required_argument, NULL, 's' },
-		{ "pair", required_argument, NULL, 'r' },
-		{ "mode", required_argument, NULL, 'm' },
-		{ "connections", required_argument, NULL, 'c' },
-		{ "pipeline", required_argument, NULL, 'p' },
-		{ "path", required_argument, NULL, 't' },
-		{ "cycles", required_argument, NULL, 'n' },
-		{ "warmup", required_argument, NULL, 'w' },
-		{ "slice-ms", required_argument, NULL, 'l' },
-		{ "seed", required_argument, NULL, 'e' },
-		{ "out", required_argument, NULL, 'o' },
-		{ NULL, 0, NULL, 0 },
-	};
 	struct target_options common = { .path = "/plaintext",
 					 .connection_count = 64,
 					 .pipeline = 1 };

@@ -76,25 +76,32 @@ static void put_words(struct text *text, const struct ouro_http1_parser *p)
 		   p->chunked ? " chunked" : "");
 }
 
+static void put_span(struct text *text, const struct ouro_http1_parser *p, const char *head,
+		     struct ouro_span span)
+{
+	cr_assert(span.offset + span.len <= p->head_bytes);
+	put(text, head + span.offset, span.len);
+}
+
 static void put_head(struct text *text, const struct ouro_http1_parser *p, const char *head)
 {
-	put_str(text, ouro_http1_value(head, p->method_name));
+	put_span(text, p, head, p->method_name);
 	put(text, " ", 1);
-	put_str(text, ouro_http1_value(head, p->target));
+	put_span(text, p, head, p->target);
 	put_format(text, " HTTP/1.%d host=", p->version_minor);
-	put_str(text, ouro_http1_value(head, p->host));
+	put_span(text, p, head, p->host);
 	put_format(text, " path=");
 	put_str(text, ouro_http1_path(p, head));
 	if (p->query.offset) {
 		put_format(text, " query=");
-		put_str(text, ouro_http1_value(head, p->query));
+		put_span(text, p, head, p->query);
 	}
 	put_words(text, p);
 	for (uint32_t i = 0; i < p->field_count; i++) {
 		put(text, " {", 2);
-		put_str(text, ouro_http1_value(head, p->fields[i].name));
+		put_span(text, p, head, p->fields[i].name);
 		put(text, ": ", 2);
-		put_str(text, ouro_http1_value(head, p->fields[i].value));
+		put_span(text, p, head, p->fields[i].value);
 		put(text, "}", 1);
 	}
 }

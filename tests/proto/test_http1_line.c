@@ -70,6 +70,9 @@ Test(http1_line, authority_form_is_for_connect)
 		{ 400, OURO_STR("CONNECT e.org HTTP/1.1\r\n" HOST) },
 		{ 400, OURO_STR("CONNECT e.org: HTTP/1.1\r\n" HOST) },
 		{ 400, OURO_STR("CONNECT / HTTP/1.1\r\n" HOST) },
+		{ 400, OURO_STR("CONNECT \r\n" HOST) },
+		{ 400, OURO_STR("CONNECT \n" HOST) },
+		{ 400, OURO_STR("CONNECT ? HTTP/1.1\r\n" HOST) },
 		{ 400, OURO_STR("CONNECT http://e.org/ HTTP/1.1\r\n" HOST) },
 		{ 400, OURO_STR("CONNECT u@e.org:80 HTTP/1.1\r\n" HOST) },
 		{ 400, OURO_STR("GET e.org:80 HTTP/1.1\r\n" HOST) },
@@ -88,6 +91,13 @@ Test(http1_line, what_follows_connect_is_parsed_as_usual)
 		      &replay_limits,
 		      "CONNECT e.org:443 HTTP/1.1 host=e.org:443 path= authority keep-alive "
 		      "{Host: h}\nGET / HTTP/1.1 host=h path=/ keep-alive {Host: h}\n");
+	expect_replay(
+		OURO_STR("CONNECT e.org:443 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" HOST
+			 "5\r\nhello\r\n0\r\n\r\nGET / HTTP/1.1\r\n" HOST),
+		&replay_limits,
+		"CONNECT e.org:443 HTTP/1.1 host=e.org:443 path= authority keep-alive chunked "
+		"{Transfer-Encoding: chunked} {Host: h} body(5)=hello\n"
+		"GET / HTTP/1.1 host=h path=/ keep-alive {Host: h}\n");
 }
 
 Test(http1_line, malformed_targets_are_bad)
@@ -192,6 +202,8 @@ Test(http1_line, versions)
 		{ 400, OURO_STR("GET / HTTP/.1\r\n" HOST) },
 		{ 400, OURO_STR("GET / HTTP/x.1\r\n" HOST) },
 		{ 400, OURO_STR("GET / HTTP/1.x\r\n" HOST) },
+		{ 400, OURO_STR("GET / HTTP/3.x\r\n" HOST) },
+		{ 400, OURO_STR("GET / HTTP/3x1\r\n" HOST) },
 		{ 400, OURO_STR("GET / HTTP/-1.1\r\n" HOST) },
 		{ 400, OURO_STR("GET / HTTP/1,1\r\n" HOST) },
 		{ 400, OURO_STR("GET / HTTP 1.1\r\n" HOST) },
