@@ -11,6 +11,8 @@ struct ouro_listener {
 	struct ouro_timer retry; /* after an error */
 	const struct ouro_stream_events *events;
 	void *user;
+	int *surplus; /* accepted in one go with others, when the table became full */
+	uint32_t surplus_count, surplus_room;
 	bool closing;
 	bool failing; /* an error was logged and no connection came since */
 };

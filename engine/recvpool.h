@@ -38,7 +38,7 @@ void ouro_recvpool_put(struct ouro_recvpool *pool, struct ouro_buf *buf);
  * to stay is copied instead, so that slow peers never stop the others from being read. */
 static inline bool ouro_recvpool_is_scarce(const struct ouro_recvpool *pool)
 {
-	return pool->free_count < pool->count / 4;
+	return pool->free_count < (pool->count + 3) / 4;
 }
 
 /* Whether @buf is one of @pool's. */
