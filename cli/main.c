@@ -1,6 +1,7 @@
 /* The ouro command. */
 #include "cli/cli.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,24 +32,39 @@ static int print_features(void)
 	return EXIT_SUCCESS;
 }
 
-static int serve_demo(int argc, char **argv)
+/* As usual among commands: 2 where it was not called as it must be. */
+static int exit_code(int err)
 {
-	struct cli_options options = { 0 };
-	struct ouro_server *server;
-	int err;
+	if (err)
+		return err == -EINVAL ? 2 : EXIT_FAILURE;
+	return EXIT_SUCCESS;
+}
 
-	if (cli_parse_options(argc, argv, &options))
-		return 2;
-	if (ouro_server_create(&server, &options.server))
-		return EXIT_FAILURE;
+static int run_demo(const struct cli_options *options)
+{
+	struct ouro_server *server;
+	int err = ouro_server_create(&server, &options->server);
+
+	if (err)
+		return err;
 	err = cli_add_demo(server);
-	for (int i = 0; !err && i < options.more_listen_count; i++)
-		err = ouro_server_listen(server, options.more_listen[i]);
+	for (int i = 0; !err && i < options->more_listen_count; i++)
+		err = ouro_server_listen(server, options->more_listen[i]);
 	if (!err)
 		err = ouro_server_run(server);
 	ouro_server_destroy(server);
+	return err;
+}
+
+static int serve_demo(int argc, char **argv)
+{
+	struct cli_options options = { 0 };
+	int err = cli_parse_options(argc, argv, &options);
+
+	if (!err)
+		err = run_demo(&options);
 	free((void *)(uintptr_t)options.more_listen);
-	return err ? EXIT_FAILURE : EXIT_SUCCESS;
+	return exit_code(err);
 }
 
 int main(int argc, char **argv)

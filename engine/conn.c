@@ -99,7 +99,7 @@ static void on_recv(struct ouro_op *op, struct ouro_buf *buf, unsigned flags)
 	case OURO_CONN_CLOSING:
 		break;
 	case OURO_CONN_FREE:
-		assert(!"a completion after the last one");
+		assert(false && "a completion after the last one");
 	}
 	if (!(flags & OURO_OP_MORE))
 		ouro_conn_touch(conn);

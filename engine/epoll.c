@@ -208,7 +208,7 @@ static void run_reader(struct epoll *epoll, struct file *file)
 	case OURO_OP_CLOSE:
 		break;
 	}
-	assert(!"an operation that does not wait to read");
+	assert(false && "an operation that does not wait to read");
 }
 
 static void close_file(struct epoll *epoll, int fd)

@@ -28,10 +28,19 @@ struct ouro_head_cache {
 	struct ouro_head_cache_entry entries[OURO_HEAD_CACHE_ENTRIES];
 };
 
-/* Writes at @out (room: OURO_HEAD_CACHE_BYTES_MAX) what ouro_http1_write_head() writes for @head,
- * whose date is that of @unix_s. Returns the length; 0 where it is not of the common kind: its
- * length known, no fields of its own, a status with a body, a short valid content type. */
-size_t ouro_head_cache_write(struct ouro_head_cache *cache, const struct ouro_response_head *head,
-			     int64_t unix_s, char *out);
+/* What a head of the common kind depends on, besides the time: its length is known, it has no fields
+ * of its own and a status with a body. */
+struct ouro_common_head {
+	unsigned status;
+	enum ouro_persistence persistence;
+	struct ouro_str content_type;
+	uint64_t content_length;
+};
+
+/* Writes at @out (room: OURO_HEAD_CACHE_BYTES_MAX) what ouro_http1_write_head() writes for @head and
+ * @date, which is that of @unix_s. Returns the length; 0 where it cannot be kept: a status that has
+ * no body, a type that is absent, long or invalid, another persistence than default and close. */
+size_t ouro_head_cache_write(struct ouro_head_cache *cache, const struct ouro_common_head *head,
+			     const char *date, int64_t unix_s, char *out);
 
 #endif

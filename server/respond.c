@@ -49,83 +49,135 @@ static int check_begin(const struct ouro_ctx *ctx, unsigned status)
 	return status < 200 || status > 999 ? -EINVAL : 0;
 }
 
-/* Writes the head and, where there is any, @body behind it. 0, -ENOTCONN or -EINVAL. */
-static int write_head(struct ouro_ctx *ctx, const struct ouro_response_head *head,
-		      struct ouro_str body)
+/* A client that still waits to be asked for its body may now send it or not: nothing can be read
+ * behind it (RFC 9110, 10.1.1). */
+static void settle_persistence(struct ouro_ctx *ctx)
 {
-	struct ouro_worker *worker = ctx->worker;
-	size_t room = ouro_http1_head_bytes_max(head);
-	char *out;
-	ssize_t len = 0;
-
-	if (room < OURO_HEAD_CACHE_BYTES_MAX)
-		room = OURO_HEAD_CACHE_BYTES_MAX;
-	if (room + body.len > OURO_STREAM_RESERVE_MAX)
-		return -EINVAL;
-	out = ouro_stream_reserve(ctx->stream, room + body.len);
-	if (!out) {
-		ctx->response = OURO_RESPONSE_RESET;
-		return -ENOTCONN;
-	}
-	if (head->field_count == 0)
-		len = (ssize_t)ouro_head_cache_write(&worker->heads, head, worker->date_unix_s, out);
-	if (len == 0)
-		len = ouro_http1_write_head(head, out, room);
-	if (len < 0)
-		return (int)len;
-	if (body.len > 0)
-		memcpy(out + len, body.ptr, body.len);
-	ouro_stream_commit(ctx->stream, (size_t)len + body.len);
-	count_response(ctx, head->status);
-	return 0;
-}
-
-static struct ouro_response_head make_head(struct ouro_ctx *ctx, unsigned status,
-					   struct ouro_str content_type)
-{
-	/* A client that still waits to be asked for its body may now send it or not: nothing can
-	 * be read behind it (RFC 9110, 10.1.1). */
 	if (ctx->request == OURO_REQUEST_BODY && ctx->parser.expects_continue &&
 	    !ctx->continue_sent)
 		ctx->keep_alive = false;
-	return (struct ouro_response_head){
+}
+
+static char *reserve(struct ouro_ctx *ctx, size_t bytes)
+{
+	char *out = bytes <= OURO_STREAM_RESERVE_MAX ? ouro_stream_reserve(ctx->stream, bytes)
+						     : NULL;
+
+	if (!out)
+		ctx->response = OURO_RESPONSE_RESET;
+	return out;
+}
+
+/* Takes a head of @head_len bytes at @out, and @body behind it, as output. */
+static void commit(struct ouro_ctx *ctx, unsigned status, char *out, size_t head_len,
+		   struct ouro_str body)
+{
+	if (body.len > 0)
+		memcpy(out + head_len, body.ptr, body.len);
+	ouro_stream_commit(ctx->stream, head_len + body.len);
+	count_response(ctx, status);
+}
+
+/* Writes a head and, where there is any, @body behind it. 0, -ENOTCONN or -EINVAL. */
+static int write_head(struct ouro_ctx *ctx, unsigned status, struct ouro_str content_type,
+		      enum ouro_framing framing, uint64_t content_length, struct ouro_str body)
+{
+	const struct ouro_response_head head = {
 		.status = (uint16_t)status,
 		.date = ouro_worker_date(ctx->worker),
 		.content_type = content_type,
+		.framing = framing,
+		.content_length = content_length,
 		.persistence = persistence_of(ctx),
 		.fields = ctx->fields,
 		.field_count = ctx->field_count,
 	};
+	size_t room = ouro_http1_head_bytes_max(&head);
+	char *out = reserve(ctx, room + body.len);
+	ssize_t len = out ? ouro_http1_write_head(&head, out, room) : -ENOTCONN;
+
+	if (len < 0)
+		return (int)len;
+	commit(ctx, status, out, (size_t)len, body);
+	return 0;
 }
 
-/* A complete answer. @owned: the buffer that holds @body, where it is to be referred to; NULL with
- * @copy unset: it lives for ever. */
+/* Writes the head and a small body from the worker's rendered heads. False where they do not have
+ * such a head. */
+static bool write_common(struct ouro_ctx *ctx, unsigned status, struct ouro_str content_type,
+			 uint64_t content_length, struct ouro_str body)
+{
+	struct ouro_worker *worker = ctx->worker;
+	const struct ouro_common_head head = { status, persistence_of(ctx), content_type,
+					       content_length };
+	const char *date = ouro_worker_date(worker);
+	size_t len;
+	char *out;
+
+	if (ctx->field_count > 0)
+		return false;
+	out = ouro_stream_reserve(ctx->stream, OURO_HEAD_CACHE_BYTES_MAX + body.len);
+	if (!out)
+		return false;
+	len = ouro_head_cache_write(&worker->heads, &head, date, worker->date_unix_s, out);
+	if (len == 0)
+		return false;
+	commit(ctx, status, out, len, body);
+	return true;
+}
+
+/* @body in memory of its own, for the kernel to read when it comes to it. */
+static struct ouro_buf *copy_body(struct ouro_ctx *ctx, struct ouro_str body)
+{
+	struct ouro_buf *buf = body.len <= UINT32_MAX ? ouro_buf_create((uint32_t)body.len) : NULL;
+
+	if (!buf)
+		return NULL;
+	memcpy(buf->data, body.ptr, body.len);
+	ouro_counter_add(&ctx->worker->loop.counters.bytes_copied, body.len);
+	return buf;
+}
+
+/* A complete answer whose body goes as a segment of its own. */
+static int send_apart(struct ouro_ctx *ctx, unsigned status, struct ouro_str content_type,
+		      struct ouro_str body, bool copy)
+{
+	struct ouro_slice slice = { body.ptr, body.len, NULL };
+	int err;
+
+	if (copy) {
+		slice.buf = copy_body(ctx, body);
+		if (!slice.buf)
+			return -ENOMEM;
+		slice.ptr = slice.buf->data;
+	}
+	err = write_head(ctx, status, content_type, OURO_FRAMING_LENGTH, body.len, OURO_STR(""));
+	if (!err && ouro_stream_write(ctx->stream, slice)) {
+		/* The head is queued and its body is not. */
+		ouro_abort(ctx);
+		err = -ENOTCONN;
+	}
+	ouro_buf_unref(slice.buf);
+	return err;
+}
+
+/* A complete answer. Without @copy, @body lives for ever. */
 static int send_whole(struct ouro_ctx *ctx, unsigned status, struct ouro_str content_type,
 		      struct ouro_str body, bool copy)
 {
-	struct ouro_response_head head = make_head(ctx, status, content_type);
-	struct ouro_slice slice = { body.ptr, body.len, NULL };
-	bool sends_body = !ctx->is_head && body.len > 0 && status != 204 && status != 304;
 	size_t inline_max = copy ? INLINE_BODY_BYTES_MAX : INLINE_STATIC_BYTES_MAX;
-	bool inlined = sends_body && body.len <= inline_max;
+	struct ouro_str sent = body;
 	int err = check_begin(ctx, status);
 
 	if (err)
 		return err;
-	if (sends_body && copy && !inlined) {
-		slice.buf = body.len <= UINT32_MAX ? ouro_buf_create((uint32_t)body.len) : NULL;
-		if (!slice.buf)
-			return -ENOMEM;
-		memcpy(slice.buf->data, body.ptr, body.len);
-		ouro_counter_add(&ctx->worker->loop.counters.bytes_copied, body.len);
-		slice.ptr = slice.buf->data;
-	}
-	head.framing = OURO_FRAMING_LENGTH;
-	head.content_length = body.len;
-	err = write_head(ctx, &head, inlined ? body : OURO_STR(""));
-	if (!err && sends_body && !inlined)
-		err = ouro_stream_write(ctx->stream, slice);
-	ouro_buf_unref(slice.buf);
+	settle_persistence(ctx);
+	if (ctx->is_head || status == 204 || status == 304)
+		sent = OURO_STR("");
+	if (sent.len > inline_max)
+		err = send_apart(ctx, status, content_type, body, copy);
+	else if (!write_common(ctx, status, content_type, body.len, sent))
+		err = write_head(ctx, status, content_type, OURO_FRAMING_LENGTH, body.len, sent);
 	if (!err)
 		ctx->response = OURO_RESPONSE_DONE;
 	return err;
@@ -149,11 +201,12 @@ int ouro_send_static(struct ouro_ctx *ctx, unsigned status, const char *content_
 
 int ouro_begin(struct ouro_ctx *ctx, unsigned status, const char *content_type, uint64_t length)
 {
-	struct ouro_response_head head;
+	enum ouro_framing framing = OURO_FRAMING_NONE;
 	int err = check_begin(ctx, status);
 
 	if (err)
 		return err;
+	settle_persistence(ctx);
 	ctx->bodyless = ctx->is_head || status == 204 || status == 304;
 	ctx->length_known = length != OURO_LENGTH_UNKNOWN;
 	ctx->length_left = length;
@@ -161,12 +214,11 @@ int ouro_begin(struct ouro_ctx *ctx, unsigned status, const char *content_type, 
 	if (!ctx->length_known && ctx->parser.version_minor == 0 && !ctx->bodyless)
 		ctx->keep_alive = false;
 	ctx->chunked = !ctx->length_known && ctx->parser.version_minor > 0;
-	head = make_head(ctx, status, ouro_str_c(content_type));
-	head.framing = ctx->length_known ? OURO_FRAMING_LENGTH
-		       : ctx->chunked	 ? OURO_FRAMING_CHUNKED
-					 : OURO_FRAMING_NONE;
-	head.content_length = length;
-	err = write_head(ctx, &head, OURO_STR(""));
+	if (ctx->length_known)
+		framing = OURO_FRAMING_LENGTH;
+	else if (ctx->chunked)
+		framing = OURO_FRAMING_CHUNKED;
+	err = write_head(ctx, status, ouro_str_c(content_type), framing, length, OURO_STR(""));
 	if (!err)
 		ctx->response = OURO_RESPONSE_BODY;
 	return err;
@@ -268,11 +320,9 @@ int ouro_write(struct ouro_ctx *ctx, struct ouro_str data)
 		ctx->length_left -= ctx->length_known ? data.len : 0;
 		return after_write(ctx, write_inline(ctx, data));
 	}
-	slice.buf = data.len <= UINT32_MAX ? ouro_buf_create((uint32_t)data.len) : NULL;
+	slice.buf = copy_body(ctx, data);
 	if (!slice.buf)
 		return -ENOMEM;
-	memcpy(slice.buf->data, data.ptr, data.len);
-	ouro_counter_add(&ctx->worker->loop.counters.bytes_copied, data.len);
 	slice.ptr = slice.buf->data;
 	err = ouro_write_slice(ctx, slice);
 	ouro_buf_unref(slice.buf);
