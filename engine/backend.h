@@ -21,7 +21,11 @@ struct ouro_backend_options {
 	/* Called in each wait when it has slept, before any completion: the time to look at the
 	 * clock. May be NULL. */
 	void (*on_awake)(void *arg);
-	void *on_awake_arg;
+	/* Called between completions by a backend that sends at once: the time to send what the
+	 * last one led to, while it is in the cache. One that gathers sends need not call it. May
+	 * be NULL. */
+	void (*on_settled)(void *arg);
+	void *loop_arg; /* of both */
 };
 
 /* What ouro_backend_ops.submit returns. */
@@ -71,7 +75,8 @@ struct ouro_backend {
 	uint32_t in_flight;          /* operations between submission and final completion */
 	struct ouro_counters *counters;
 	void (*on_awake)(void *arg); /* as in the options */
-	void *on_awake_arg;
+	void (*on_settled)(void *arg);
+	void *loop_arg;
 };
 
 extern const struct ouro_backend_ops ouro_backend_epoll;
@@ -85,14 +90,22 @@ static inline void ouro_backend_take_options(struct ouro_backend *backend,
 {
 	backend->counters = options->counters;
 	backend->on_awake = options->on_awake;
-	backend->on_awake_arg = options->on_awake_arg;
+	backend->on_settled = options->on_settled;
+	backend->loop_arg = options->loop_arg;
 }
 
 /* Tells the loop that a wait has slept. For backends, before the completions. */
 static inline void ouro_backend_awake(struct ouro_backend *backend)
 {
 	if (backend->on_awake)
-		backend->on_awake(backend->on_awake_arg);
+		backend->on_awake(backend->loop_arg);
+}
+
+/* Tells the loop that a completion has been dealt with. For backends. */
+static inline void ouro_backend_settled(struct ouro_backend *backend)
+{
+	if (backend->on_settled)
+		backend->on_settled(backend->loop_arg);
 }
 
 /* Marks @op as in flight. For backends, on submission. */

@@ -389,8 +389,10 @@ static int epoll_backend_wait(struct ouro_backend *backend, uint64_t deadline_ns
 		return -errno;
 	ouro_backend_awake(backend);
 	count = ouro_backend_run_ready(backend);
-	for (int i = 0; i < events; i++)
+	for (int i = 0; i < events; i++) {
 		count += run_event(epoll, &epoll->events[i]);
+		ouro_backend_settled(backend);
+	}
 	return count;
 }
 

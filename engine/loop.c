@@ -12,6 +12,13 @@ static void read_clock(void *arg)
 	loop->unix_s = clock.unix_s;
 }
 
+static void flush(void *arg)
+{
+	struct ouro_loop *loop = arg;
+
+	loop->busy = loop->flush && loop->flush(loop->flush_arg);
+}
+
 int ouro_loop_init(struct ouro_loop *loop, const struct ouro_backend_ops *ops,
 		   const struct ouro_backend_options *options, const struct ouro_log *log)
 {
@@ -21,7 +28,8 @@ int ouro_loop_init(struct ouro_loop *loop, const struct ouro_backend_ops *ops,
 	*loop = (struct ouro_loop){ .log = log };
 	own.counters = &loop->counters;
 	own.on_awake = read_clock;
-	own.on_awake_arg = loop;
+	own.on_settled = flush;
+	own.loop_arg = loop;
 	ouro_mailbox_init(&loop->mailbox);
 	err = ops->open(&loop->backend, &own);
 	if (err)
@@ -34,11 +42,6 @@ void ouro_loop_fini(struct ouro_loop *loop)
 {
 	loop->backend->ops->close(loop->backend);
 	ouro_timers_fini(&loop->timers);
-}
-
-static void flush(struct ouro_loop *loop)
-{
-	loop->busy = loop->flush && loop->flush(loop->flush_arg);
 }
 
 int ouro_loop_turn(struct ouro_loop *loop, bool may_sleep)

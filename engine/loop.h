@@ -10,7 +10,8 @@
 
 struct ouro_loop;
 
-/* Called at the end of each turn, and before the first. True where it has more to do, so that the
+/* Called at the end of each turn, before the first, and where the backend has it so between
+ * completions. True where it has more to do, so that the
  * next turn must not sleep. */
 typedef bool (*ouro_loop_flush_fn)(void *arg);
 
@@ -30,7 +31,7 @@ struct ouro_loop {
 };
 
 /* Opens @ops as the backend of @loop, in the thread that will run it. 0 or a negative errno.
- * @options->counters and on_awake are ignored: the loop's are used. */
+ * What the options say of the loop itself (counters, on_awake, on_settled) is ignored. */
 int ouro_loop_init(struct ouro_loop *loop, const struct ouro_backend_ops *ops,
 		   const struct ouro_backend_options *options, const struct ouro_log *log);
 

@@ -50,7 +50,6 @@ struct ouro_op_send {
 	size_t bytes;      /* their sum */
 	bool close_after;  /* OURO_OP_SEND: once all @bytes are sent, close the descriptor. The
 	                    * result is then @bytes; a smaller one means that it is still open. */
-	bool partial;      /* the backend's */
 };
 
 /* A queue of operations, first in first out. */

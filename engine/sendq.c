@@ -6,7 +6,7 @@
 void ouro_sendq_pools_init(struct ouro_sendq_pools *pools)
 {
 	ouro_pool_init(&pools->queues, sizeof(struct ouro_sendq));
-	ouro_pool_init(&pools->blocks, sizeof(struct ouro_sendblock));
+	ouro_pool_init(&pools->blocks, sizeof(struct ouro_sendblock_large));
 	ouro_pool_init(&pools->buffers, sizeof(struct ouro_buf) + OURO_OUT_BUFFER_BYTES);
 }
 
@@ -45,11 +45,10 @@ static struct ouro_buf *create_out_buf(struct ouro_sendq_pools *pools)
 	return buf;
 }
 
-static void init_block(struct ouro_sendblock *block)
+static void init_block(struct ouro_sendblock *block, uint16_t room, struct iovec *iov,
+		       struct ouro_buf **buf)
 {
-	block->next = NULL;
-	block->head = 0;
-	block->count = 0;
+	*block = (struct ouro_sendblock){ .room = room, .iov = iov, .buf = buf };
 }
 
 struct ouro_sendq *ouro_sendq_create(struct ouro_sendq_pools *pools)
@@ -58,12 +57,12 @@ struct ouro_sendq *ouro_sendq_create(struct ouro_sendq_pools *pools)
 
 	if (!sendq)
 		return NULL;
-	sendq->send = (struct ouro_op_send){ 0 };
+	sendq->send.op = (struct ouro_op){ 0 };
 	sendq->pools = pools;
 	sendq->tail_buf = NULL;
 	sendq->bytes = 0;
 	sendq->head = sendq->tail = &sendq->first;
-	init_block(&sendq->first);
+	init_block(&sendq->first, OURO_SENDQ_FIRST_SEGMENTS, sendq->first_iov, sendq->first_buf);
 	return sendq;
 }
 
@@ -108,13 +107,13 @@ char *ouro_sendq_reserve(struct ouro_sendq *sendq, size_t bytes)
 
 static int add_block(struct ouro_sendq *sendq)
 {
-	struct ouro_sendblock *block = ouro_pool_get(&sendq->pools->blocks);
+	struct ouro_sendblock_large *large = ouro_pool_get(&sendq->pools->blocks);
 
-	if (!block)
+	if (!large)
 		return -ENOMEM;
-	init_block(block);
-	sendq->tail->next = block;
-	sendq->tail = block;
+	init_block(&large->block, OURO_SENDQ_SEGMENTS, large->iov, large->buf);
+	sendq->tail->next = &large->block;
+	sendq->tail = &large->block;
 	return 0;
 }
 
@@ -124,7 +123,7 @@ int ouro_sendq_append(struct ouro_sendq *sendq, struct ouro_slice slice)
 
 	if (slice.len == 0)
 		return 0;
-	if (block->count == OURO_SENDQ_SEGMENTS) {
+	if (block->count == block->room) {
 		int err = add_block(sendq);
 
 		if (err)
@@ -146,7 +145,7 @@ static struct iovec *growing_segment(struct ouro_sendq *sendq, const struct ouro
 				     const char *ptr)
 {
 	struct ouro_sendblock *block = sendq->tail;
-	uint32_t last = block->count - 1;
+	uint32_t last = block->count - 1U;
 
 	if (block->head == block->count || block->buf[last] != buf)
 		return NULL;
@@ -184,7 +183,7 @@ size_t ouro_sendq_gather(struct ouro_sendq *sendq, struct msghdr *msg)
 		bytes += block->iov[i].iov_len;
 	*msg = (struct msghdr){
 		.msg_iov = &block->iov[block->head],
-		.msg_iovlen = block->count - block->head,
+		.msg_iovlen = (size_t)(block->count - block->head),
 	};
 	return bytes;
 }

@@ -10,15 +10,24 @@
 #include <sys/uio.h>
 
 enum {
-	OURO_SENDQ_SEGMENTS = 32,         /* of one block, and so of one send */
+	OURO_SENDQ_SEGMENTS = 32,         /* of one block, and so the most of one send */
+	OURO_SENDQ_FIRST_SEGMENTS = 4,    /* of the block within the queue: enough for nearly all */
 	OURO_SENDQ_COPY_BYTES_MAX = 512,  /* smaller pieces are cheaper to move than to refer to */
 	OURO_OUT_BUFFER_BYTES = OURO_STREAM_RESERVE_MAX,
 };
 
 struct ouro_sendblock {
 	struct ouro_sendblock *next;
-	uint32_t head;  /* first segment that is not sent in full */
-	uint32_t count; /* segments used, sent ones included */
+	uint16_t head;  /* first segment that is not sent in full */
+	uint16_t count; /* segments used, sent ones included */
+	uint16_t room;
+	struct iovec *iov; /* @room of them */
+	struct ouro_buf **buf;
+};
+
+/* One that is not within a queue. */
+struct ouro_sendblock_large {
+	struct ouro_sendblock block;
 	struct iovec iov[OURO_SENDQ_SEGMENTS];
 	struct ouro_buf *buf[OURO_SENDQ_SEGMENTS];
 };
@@ -26,7 +35,7 @@ struct ouro_sendblock {
 /* Pools of one loop that send queues live from. */
 struct ouro_sendq_pools {
 	struct ouro_pool queues;  /* struct ouro_sendq */
-	struct ouro_pool blocks;  /* struct ouro_sendblock */
+	struct ouro_pool blocks;  /* struct ouro_sendblock_large */
 	struct ouro_pool buffers; /* struct ouro_buf with OURO_OUT_BUFFER_BYTES behind it */
 };
 
@@ -37,10 +46,11 @@ struct ouro_sendq {
 	struct ouro_op *zero_copy; /* the zero-copy send that has no result yet, if there is one */
 	struct ouro_buf *tail_buf; /* takes reservations; NULL: none yet */
 	size_t bytes;              /* queued and not yet taken by the kernel */
-	struct ouro_sendblock *tail;
+	uint32_t progress_ms;      /* when output last went, or was queued onto nothing */
+	struct ouro_sendblock *head, *tail;
 	struct ouro_sendblock first; /* the chain begins here, unless it was sent and moved on */
-	struct ouro_sendblock *head;
-	uint32_t progress_ms; /* when output last went, or was queued onto nothing */
+	struct iovec first_iov[OURO_SENDQ_FIRST_SEGMENTS];
+	struct ouro_buf *first_buf[OURO_SENDQ_FIRST_SEGMENTS];
 };
 
 void ouro_sendq_pools_init(struct ouro_sendq_pools *pools);

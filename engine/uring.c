@@ -150,8 +150,8 @@ static void queue_send_msg(struct io_uring_sqe *sqe, const struct ouro_op_send *
 }
 
 /* Send and close as a linked pair. WAITALL: the kernel goes on with a short send by itself, and a
- * send that stays short breaks the link. The send is quiet unless it fails or falls short, which also
- * breaks the link; the close always completes, and so carries the op. */
+ * send that stays short breaks the link. The send is quiet unless it fails or falls short; one of
+ * the two completes the op, see complete_send(). */
 static void queue_send_and_close(struct ouro_uring *uring, struct ouro_op_send *send)
 {
 	struct io_uring_sqe *sqe;
@@ -165,7 +165,6 @@ static void queue_send_and_close(struct ouro_uring *uring, struct ouro_op_send *
 	io_uring_prep_close(sqe, send->op.fd);
 	io_uring_sqe_set_data64(sqe, op_data(&send->op));
 	send->op.result = (int32_t)send->bytes;
-	send->partial = false;
 }
 
 /* The loop's own send. False where it would block. */
@@ -340,21 +339,15 @@ static void complete_send_zc(struct ouro_uring *uring, struct ouro_op *op, unsig
 	op->on_complete(op, NULL, out);
 }
 
-/* The two halves of a send-and-close pair. The first comes only when the send failed or was short;
- * the second, the close, is the final one. */
+/* A send-and-close pair has one completion: that of the close, or, @linked, that of the send where
+ * it failed or was short. A quiet request that fails silences what is linked to it, so that the
+ * close, which is then cancelled, says nothing. */
 static void complete_send(struct ouro_uring *uring, struct ouro_op *op, int32_t result, bool linked)
 {
-	struct ouro_op_send *send = (struct ouro_op_send *)(void *)op;
+	const struct ouro_op_send *send = (const struct ouro_op_send *)(void *)op;
 
-	if (linked) {
+	if (linked || !send->close_after || result == -ECANCELED)
 		op->result = result;
-		send->partial = true;
-		return;
-	}
-	if (!send->close_after)
-		op->result = result;
-	else if (result == -ECANCELED && !send->partial)
-		op->result = -ECANCELED;
 	ouro_backend_end(&uring->base, op);
 	op->on_complete(op, NULL, 0);
 }
