@@ -7,7 +7,7 @@
 enum {
 	ALIGNMENT = alignof(max_align_t),
 	HEADER_BYTES = (sizeof(struct ouro_arena_block) + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT,
-	PIECE_BYTES_MAX = (OURO_ARENA_BLOCK_BYTES - HEADER_BYTES) / 4,
+	PIECE_BYTES_MAX = (OURO_ARENA_BLOCK_BYTES - HEADER_BYTES) / 2,
 };
 
 static void *alloc_large(struct ouro_arena *arena, size_t bytes)
@@ -26,7 +26,8 @@ void *ouro_arena_alloc(struct ouro_arena *arena, size_t bytes)
 	struct ouro_arena_block *block;
 	void *piece;
 
-	bytes = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+	/* Nothing is something too: NULL says that memory is short. */
+	bytes = bytes ? (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT : ALIGNMENT;
 	if (bytes > (size_t)(arena->end - arena->at)) {
 		if (bytes > PIECE_BYTES_MAX)
 			return alloc_large(arena, bytes);

@@ -208,8 +208,11 @@ static void end_exchange(struct ouro_ctx *ctx)
 	/* A drain that began behind the head of this response could not be told in it. */
 	if (!ctx->keep_alive || ctx->worker->draining) {
 		ctx->closing = true;
-		/* Input that we do not answer may still be on its way. */
-		ouro_stream_close(ctx->stream, unread ? OURO_CLOSE_LINGER : OURO_CLOSE_FLUSH);
+		/* Input that we do not answer may still be on its way; a client that was promised
+		 * more than this response may have sent another request already. */
+		ouro_stream_close(ctx->stream, unread || ctx->parser.keep_alive
+						       ? OURO_CLOSE_LINGER
+						       : OURO_CLOSE_FLUSH);
 		return;
 	}
 	ouro_exchange_reset(ctx);

@@ -45,6 +45,7 @@ struct ouro_worker {
 	bool draining; /* no response offers to keep the connection */
 	bool aborting; /* the drain's time is over */
 	struct ouro_mail drain_mail;
+	atomic_bool drain_posted; /* who asked for the drain is done with the loop */
 	struct ouro_timer drain_timer;
 };
 
