@@ -1,0 +1,176 @@
+/* What handlers may do wrong, and what becomes of it; waiting, and clients that go. */
+#include "server/site.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <string.h>
+
+#define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
+
+Test(context, a_handler_without_an_answer_is_500_and_a_log_line)
+{
+	struct site site;
+
+	site_open(&site, NULL, NULL);
+	cr_assert_eq(site_answer(&site, GET("/silent?x")).status, 500);
+	cr_assert_not_null(
+		strstr(site.logged, "the handler of /silent returned without an answer"));
+	cr_assert_eq(site_counters(&site)->responses_5xx, 1);
+	site_close(&site);
+}
+
+Test(context, a_second_answer_is_refused)
+{
+	struct site site;
+
+	site_open(&site, NULL, NULL);
+	cr_assert(ouro_str_eq(site_answer(&site, GET("/twice")).body, OURO_STR("first")));
+	cr_assert_eq(site_notes.result, -EALREADY);
+	site_close(&site);
+}
+
+Test(context, an_answer_that_is_not_ended_resets_and_is_logged)
+{
+	struct site site;
+	struct sim_peer *peer;
+
+	site_open(&site, NULL, NULL);
+	peer = site_connect(&site);
+	site_ask(&site, peer, GET("/unended"));
+	cr_assert(sim_peer_saw_reset(peer));
+	cr_assert_not_null(strstr(site.logged, "did not end its response"));
+	site_close(&site);
+}
+
+Test(context, fewer_bytes_than_announced_reset)
+{
+	struct site site;
+	struct sim_peer *peer;
+
+	site_open(&site, NULL, NULL);
+	peer = site_connect(&site);
+	site_ask(&site, peer, GET("/short"));
+	cr_assert(sim_peer_saw_reset(peer));
+	site_close(&site);
+}
+
+Test(context, more_bytes_than_announced_are_refused)
+{
+	struct site site;
+	struct answer answer;
+
+	site_open(&site, NULL, NULL);
+	answer = site_answer(&site, GET("/long"));
+	cr_assert_eq(site_notes.result, -EMSGSIZE);
+	cr_assert(ouro_str_eq(answer.body, OURO_STR("12345")));
+	site_close(&site);
+}
+
+Test(context, fields_are_sent_and_line_ends_in_them_refused)
+{
+	struct site site;
+	struct answer answer;
+
+	site_open(&site, NULL, NULL);
+	answer = site_answer(&site, GET("/fields"));
+	cr_assert(ouro_str_eq(answer_field(&answer, "x-one"), OURO_STR("1")));
+	cr_assert(ouro_str_eq(answer_field(&answer, "x-two"), OURO_STR("two words")));
+	cr_assert_eq(site_notes.result, -EINVAL);
+	site_close(&site);
+}
+
+Test(context, abort_resets)
+{
+	struct site site;
+	struct sim_peer *peer;
+
+	site_open(&site, NULL, NULL);
+	peer = site_connect(&site);
+	cr_assert_eq(site_ask(&site, peer, GET("/abort")).len, 0);
+	cr_assert(sim_peer_saw_reset(peer));
+	site_close(&site);
+}
+
+Test(context, an_answer_may_come_later)
+{
+	struct site site;
+	struct sim_peer *peer;
+
+	site_open(&site, NULL, NULL);
+	peer = site_connect(&site);
+	cr_assert_eq(site_ask(&site, peer, GET("/later")).len, 0);
+	sim_advance(site.loop, SITE_LATER_MS - 1);
+	cr_assert_eq(sim_peer_received(peer).len, 0);
+	sim_advance(site.loop, 1);
+	cr_assert_gt(sim_peer_received(peer).len, 0);
+	cr_assert_eq(site_notes.gone, 0);
+	site_close(&site);
+}
+
+Test(context, a_client_that_goes_is_told_once_and_cancels_the_wait)
+{
+	for (int reset = 0; reset < 2; reset++) {
+		struct site site;
+		struct sim_peer *peer;
+
+		site_open(&site, NULL, NULL);
+		peer = site_connect(&site);
+		site_ask(&site, peer, GET("/later"));
+		if (reset)
+			sim_peer_reset(peer);
+		else
+			sim_peer_fin(peer);
+		sim_settle(site.loop);
+		cr_assert_eq(site_notes.gone, 1);
+		cr_assert_eq(site_notes.result, -ENOTCONN);
+		sim_advance(site.loop, 2 * SITE_LATER_MS);
+		cr_assert_eq(site_notes.called, 0);
+		cr_assert_eq(site_notes.gone, 1);
+		cr_assert_eq(site.worker->exchanges.used_count, 0);
+		site_close(&site);
+	}
+}
+
+Test(context, who_does_not_ask_hears_nothing_of_a_client_that_resets)
+{
+	struct site site;
+	struct sim_peer *peer;
+
+	site_open(&site, NULL, NULL);
+	peer = site_connect(&site);
+	site_ask(&site, peer, GET("/patient"));
+	sim_peer_reset(peer);
+	sim_settle(site.loop);
+	sim_advance(site.loop, 2 * SITE_LATER_MS);
+	cr_assert_eq(site_notes.called, 0);
+	site_close(&site);
+}
+
+Test(context, the_peer_has_an_address)
+{
+	const struct sim_settings settings = { .remote = true };
+	struct site site;
+	struct answer answer;
+
+	site_open(&site, NULL, &settings);
+	answer = site_answer(&site, GET("/peer"));
+	cr_assert_gt(answer.body.len, 13);
+	cr_assert_eq(memcmp(answer.body.ptr, "198.51.100.7:", 13), 0);
+	site_close(&site);
+}
+
+Test(context, metrics_tell_what_was_counted)
+{
+	struct site site;
+	struct answer answer;
+	char text[8192];
+
+	site_open(&site, NULL, NULL);
+	site_answer(&site, GET("/plaintext"));
+	answer = site_answer(&site, GET("/metrics"));
+	memcpy(text, answer.body.ptr, answer.body.len);
+	text[answer.body.len] = '\0';
+	cr_assert_not_null(strstr(text, "\nouro_requests_total 2\n"));
+	cr_assert_not_null(strstr(text, "\nouro_connections 2\n"));
+	site_close(&site);
+}

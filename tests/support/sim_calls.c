@@ -1,0 +1,93 @@
+/* The calls that the engine makes on descriptors itself. The linker leads them here (--wrap), and
+ * what is about a real descriptor goes on to the system. */
+#include "support/sim_private.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+int __real_close(int fd);
+int __real_shutdown(int fd, int how);
+int __real_setsockopt(int fd, int level, int name, const void *value, socklen_t len);
+int __real_getsockname(int fd, struct sockaddr *address, socklen_t *len);
+int __real_getpeername(int fd, struct sockaddr *address, socklen_t *len);
+
+int __wrap_close(int fd);
+int __wrap_shutdown(int fd, int how);
+int __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t len);
+int __wrap_getsockname(int fd, struct sockaddr *address, socklen_t *len);
+int __wrap_getpeername(int fd, struct sockaddr *address, socklen_t *len);
+
+int __wrap_close(int fd)
+{
+	struct sim_peer *socket = sim_socket(fd, "close");
+
+	if (!socket)
+		return __real_close(fd);
+	sim_close_socket(socket);
+	return 0;
+}
+
+int __wrap_shutdown(int fd, int how)
+{
+	struct sim_peer *socket = sim_socket(fd, "shutdown");
+
+	if (!socket)
+		return __real_shutdown(fd, how);
+	if (how != SHUT_WR)
+		sim_fail("shutdown of another side than the writing one");
+	if (socket->writer)
+		sim_fail("shutdown under a send");
+	socket->fin_sent = true;
+	socket->saw_end = true;
+	return 0;
+}
+
+int __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t len)
+{
+	struct sim_peer *socket = sim_socket(fd, "setsockopt");
+
+	if (!socket)
+		return __real_setsockopt(fd, level, name, value, len);
+	if (level == SOL_SOCKET && name == SO_LINGER) {
+		const struct linger *linger = value;
+
+		socket->linger_zero = linger->l_onoff && linger->l_linger == 0;
+	}
+	return 0;
+}
+
+/* Addresses kept for documentation (RFC 5737), or those of this machine. */
+static int give_address(const struct sim_peer *socket, bool peer, struct sockaddr *address,
+			socklen_t *len)
+{
+	struct sockaddr_in *in = (struct sockaddr_in *)(void *)address;
+	const char *host = !socket->sim->settings.remote ? "127.0.0.1"
+			   : peer                        ? "198.51.100.7"
+							 : "192.0.2.1";
+
+	if (*len < sizeof(*in))
+		sim_fail("no room for an address");
+	*in = (struct sockaddr_in){ .sin_family = AF_INET };
+	in->sin_port = htons((uint16_t)(peer ? 40000 + socket->fd % 20000 : 8080));
+	inet_pton(AF_INET, host, &in->sin_addr);
+	*len = sizeof(*in);
+	return 0;
+}
+
+int __wrap_getsockname(int fd, struct sockaddr *address, socklen_t *len)
+{
+	struct sim_peer *socket = sim_socket(fd, "getsockname");
+
+	return socket ? give_address(socket, false, address, len)
+		      : __real_getsockname(fd, address, len);
+}
+
+int __wrap_getpeername(int fd, struct sockaddr *address, socklen_t *len)
+{
+	struct sim_peer *socket = sim_socket(fd, "getpeername");
+
+	return socket ? give_address(socket, true, address, len)
+		      : __real_getpeername(fd, address, len);
+}
