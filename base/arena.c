@@ -2,6 +2,7 @@
 #include "base/arena.h"
 
 #include <stdalign.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 enum {
@@ -26,6 +27,9 @@ void *ouro_arena_alloc(struct ouro_arena *arena, size_t bytes)
 	struct ouro_arena_block *block;
 	void *piece;
 
+	/* No such memory is to be had, and rounding it up would wrap. */
+	if (bytes > SIZE_MAX / 2)
+		return NULL;
 	/* Nothing is something too: NULL says that memory is short. */
 	bytes = bytes ? (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT : ALIGNMENT;
 	if (bytes > (size_t)(arena->end - arena->at)) {

@@ -30,7 +30,8 @@ struct ouro_stream_ops {
 	/* Takes the first @bytes of the last reservation as output. */
 	void (*commit)(struct ouro_stream *stream, size_t bytes);
 	/* Queues @slice; its buffer is referenced, not copied, unless it is small or the buffer
-	 * is needed elsewhere. 0, -ENOMEM, or -EPIPE when closing. Nothing is queued on error. */
+	 * is needed elsewhere. 0; -EPIPE when closing; -ENOMEM, and then the stream
+	 * fails. */
 	int (*write)(struct ouro_stream *stream, struct ouro_slice slice);
 	/* Bytes queued and not yet taken by the kernel. */
 	size_t (*pending)(const struct ouro_stream *stream);

@@ -113,6 +113,7 @@ static inline void ouro_backend_begin(struct ouro_backend *backend, struct ouro_
 {
 	assert(!op->in_flight);
 	op->in_flight = true;
+	op->cancelled = false;
 	backend->in_flight++;
 }
 

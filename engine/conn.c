@@ -56,11 +56,10 @@ void ouro_conn_fail(struct ouro_conn *conn, int error)
 /* Input that nobody wants any more, while the connection lingers. */
 static void discard_input(struct ouro_conn *conn)
 {
-	if (conn->recv.result <= 0) {
+	if (conn->recv.result == 0)
 		conn->facts |= CONN_PEER_ENDED;
-		if (conn->recv.result < 0 && conn->recv.result != -ECANCELED)
-			ouro_conn_fail(conn, conn->recv.result);
-	}
+	else if (conn->recv.result < 0 && conn->recv.result != -ECANCELED)
+		ouro_conn_fail(conn, conn->recv.result);
 	ouro_conn_touch(conn);
 }
 
@@ -136,7 +135,10 @@ static void end_draining(struct ouro_conn *conn)
 {
 	struct ouro_conns *conns = conn->conns;
 
-	if (conn->facts & CONN_PEER_ENDED || !(conn->facts & CONN_LINGER || conn->recv.in_flight)) {
+	bool unfinished = conn->facts & CONN_LINGER || conn->recv.in_flight;
+
+	/* Zero-copy sends that the peer has not acknowledged are waited for too. */
+	if (conn->sends_in_flight == 0 && (conn->facts & CONN_PEER_ENDED || !unfinished)) {
 		ouro_conn_set_state(conn, OURO_CONN_CLOSING);
 		return;
 	}
@@ -164,7 +166,7 @@ static void end_closing(struct ouro_conn *conn)
 
 	if (!(conn->facts & CONN_CANCELLED)) {
 		conn->facts |= CONN_CANCELLED;
-		if (conn->error && conn->recv.fd >= 0)
+		if ((conn->error || conn->sends_in_flight > 0) && conn->recv.fd >= 0)
 			prepare_reset(conn);
 		if (conn->recv.in_flight)
 			backend->ops->cancel(backend, &conn->recv);
@@ -273,11 +275,8 @@ static int write_copy(struct ouro_conn *conn, struct ouro_slice slice)
 			memcpy(room, slice.ptr, bytes);
 			err = ouro_sendq_commit(conn->out, bytes);
 		}
-		if (err) {
-			/* Half a slice cannot be taken back, so the connection goes with it. */
-			ouro_conn_fail(conn, err);
+		if (err)
 			return err;
-		}
 		ouro_counter_add(&conn->conns->loop->counters.bytes_copied, bytes);
 		slice.ptr += bytes;
 		slice.len -= bytes;
@@ -293,13 +292,20 @@ static int conn_write(struct ouro_stream *stream, struct ouro_slice slice)
 		      ouro_recvpool_is_scarce(recvpool);
 	int err;
 
-	if (!sendq_of(conn))
-		return conn->state == OURO_CONN_OPEN ? -ENOMEM : -EPIPE;
+	if (conn->state != OURO_CONN_OPEN)
+		return -EPIPE;
+	if (!sendq_of(conn)) {
+		ouro_conn_fail(conn, -ENOMEM);
+		return -ENOMEM;
+	}
 	if (slice.len <= OURO_SENDQ_COPY_BYTES_MAX || scarce)
 		err = write_copy(conn, slice);
 	else
 		err = ouro_sendq_append(conn->out, slice);
-	if (!err)
+	/* Part of a slice cannot be taken back, so the connection goes with it. */
+	if (err)
+		ouro_conn_fail(conn, err);
+	else
 		note_high(conn);
 	return err;
 }
@@ -373,7 +379,8 @@ struct ouro_conn *ouro_conn_open(struct ouro_conns *conns, int fd,
 	conn->recv.on_complete = on_recv;
 	conn->recv.fd = fd;
 	conn->error = 0;
-	conn->facts = CONN_READING;
+	/* The slot's last connection may have left it on the list. */
+	conn->facts = CONN_READING | (conn->facts & CONN_TOUCHED);
 	ouro_conn_set_state(conn, OURO_CONN_OPEN);
 	events->on_open(&conn->stream);
 	arm_recv(conn);

@@ -6,7 +6,10 @@
 #include <netinet/in.h>
 #include <string.h>
 
-enum { CLOSE_AFTER_BYTES_MAX = 64 * 1024 };
+enum {
+	CLOSE_AFTER_BYTES_MAX = 64 * 1024,
+	FLUSH_BYTES_MAX = 1024 * 1024, /* sent at once for one connection; then others get their turn */
+};
 
 /* A zero-copy send. Its segments are referenced here until the kernel's notification, while the
  * queue goes on as soon as the bytes were taken: waiting for the notification would wait for the
@@ -94,6 +97,25 @@ static void drop_zero_copy(struct zero_copy *zc)
 	ouro_pool_put(&zc->conn->conns->zero_copies, zc);
 }
 
+/* Whether @error is about the peer. Others are about zero-copy: locked memory has a limit
+ * (RLIMIT_MEMLOCK), drivers lack it. */
+static bool is_peer_error(int32_t error)
+{
+	return error == -EPIPE || error == -ECONNRESET || error == -ETIMEDOUT ||
+	       error == -ECANCELED || error == -EHOSTUNREACH || error == -ENETUNREACH;
+}
+
+static void take_zero_copy_result(struct ouro_conn *conn, int32_t result)
+{
+	if (result < 0 && !is_peer_error(result)) {
+		/* The queue still holds it all: it goes the ordinary way. */
+		conn->facts &= (uint16_t)~CONN_ZC_PAYS;
+		return;
+	}
+	if (take_result(conn, result) && conn->out->bytes == 0)
+		release_queue(conn);
+}
+
 static void on_zero_copy(struct ouro_op *op, struct ouro_buf *buf, unsigned flags)
 {
 	struct zero_copy *zc = (struct zero_copy *)(void *)op;
@@ -103,10 +125,8 @@ static void on_zero_copy(struct ouro_op *op, struct ouro_buf *buf, unsigned flag
 	if (!zc->taken) {
 		zc->taken = true;
 		conn->facts &= (uint16_t)~CONN_ZC_BUSY;
-		if (conn->state != OURO_CONN_CLOSING && take_result(conn, op->result)) {
-			if (conn->out->bytes == 0)
-				release_queue(conn);
-		}
+		if (conn->state != OURO_CONN_CLOSING)
+			take_zero_copy_result(conn, op->result);
 	}
 	if (flags & OURO_OP_COPIED)
 		conn->facts &= (uint16_t)~CONN_ZC_PAYS;
@@ -237,9 +257,18 @@ static bool send_next(struct ouro_conn *conn)
 
 void ouro_conn_send(struct ouro_conn *conn)
 {
-	while (conn->out && !conn->out->send.op.in_flight && !(conn->facts & CONN_ZC_BUSY))
+	size_t sent = 0;
+
+	while (conn->out && !conn->out->send.op.in_flight && !(conn->facts & CONN_ZC_BUSY)) {
+		if (sent > FLUSH_BYTES_MAX) {
+			ouro_conn_touch(conn);
+			break;
+		}
+		sent += conn->out->bytes;
 		if (!send_next(conn))
 			break;
+		sent -= conn->out->bytes;
+	}
 	/* What is written in answer to this leaves with the next turn, so that a writer that never
 	 * has to wait does not keep the loop from the others. */
 	tell_drained(conn);

@@ -42,8 +42,9 @@ static void back_off(struct ouro_listener *listener, int error)
 			 "cannot accept connections: %s; trying again every %d ms",
 			 strerror(-error), RETRY_MS);
 	listener->failing = true;
-	ouro_timer_set(&loop->timers, &listener->retry,
-		       loop->now_ns + RETRY_MS * UINT64_C(1000000));
+	if (ouro_timer_set(&loop->timers, &listener->retry,
+			   loop->now_ns + RETRY_MS * UINT64_C(1000000)))
+		arm(listener);
 }
 
 /* A burst is accepted in one go, before anybody can say that it is enough: what finds no slot waits

@@ -41,7 +41,8 @@ struct ouro_op {
 	int32_t result;      /* of the last completion: as the kind says, or a negative errno */
 	uint16_t generation; /* the backend's: tells a stale completion from a live one */
 	uint8_t kind;        /* enum ouro_op_kind */
-	bool in_flight;      /* the backend's: between submission and the final completion */
+	bool in_flight : 1;  /* the backend's: between submission and the final completion */
+	bool cancelled : 1;  /* the backend's: asked to end */
 };
 
 struct ouro_op_send {

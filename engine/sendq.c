@@ -117,12 +117,11 @@ static int add_block(struct ouro_sendq *sendq)
 	return 0;
 }
 
-int ouro_sendq_append(struct ouro_sendq *sendq, struct ouro_slice slice)
+/* Queues @slice, which is no longer than a segment may be. */
+static int append_segment(struct ouro_sendq *sendq, struct ouro_slice slice)
 {
 	struct ouro_sendblock *block = sendq->tail;
 
-	if (slice.len == 0)
-		return 0;
 	if (block->count == block->room) {
 		int err = add_block(sendq);
 
@@ -136,6 +135,23 @@ int ouro_sendq_append(struct ouro_sendq *sendq, struct ouro_slice slice)
 	block->buf[block->count] = ouro_buf_ref(slice.buf);
 	block->count++;
 	sendq->bytes += slice.len;
+	return 0;
+}
+
+int ouro_sendq_append(struct ouro_sendq *sendq, struct ouro_slice slice)
+{
+	while (slice.len > 0) {
+		struct ouro_slice piece = slice;
+		int err;
+
+		if (piece.len > OURO_SENDQ_SEGMENT_BYTES_MAX)
+			piece.len = OURO_SENDQ_SEGMENT_BYTES_MAX;
+		err = append_segment(sendq, piece);
+		if (err)
+			return err;
+		slice.ptr += piece.len;
+		slice.len -= piece.len;
+	}
 	return 0;
 }
 

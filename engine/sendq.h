@@ -10,6 +10,8 @@
 #include <sys/uio.h>
 
 enum {
+	OURO_SENDQ_SEGMENT_BYTES_MAX = 1 << 20, /* longer slices are cut: the kernel's lengths have
+						 * 32 bits, and a send should not take for ever */
 	OURO_SENDQ_SEGMENTS = 32,         /* of one block, and so the most of one send */
 	OURO_SENDQ_FIRST_SEGMENTS = 4,    /* of the block within the queue: enough for nearly all */
 	OURO_SENDQ_COPY_BYTES_MAX = 512,  /* smaller pieces are cheaper to move than to refer to */
@@ -69,7 +71,7 @@ char *ouro_sendq_reserve(struct ouro_sendq *sendq, size_t bytes);
 /* Queues the first @bytes of the last reservation. 0 or -ENOMEM. */
 int ouro_sendq_commit(struct ouro_sendq *sendq, size_t bytes);
 
-/* Queues @slice with a reference to its buffer. 0 or -ENOMEM. */
+/* Queues @slice with a reference to its buffer. 0, or -ENOMEM, when a part of it may be queued. */
 int ouro_sendq_append(struct ouro_sendq *sendq, struct ouro_slice slice);
 
 /* Fills @msg with what one send can take, from the oldest; returns its bytes. */

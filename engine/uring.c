@@ -12,10 +12,9 @@
 
 /* A completion's user data is the address of its op with the low bits of the op's generation above
  * it, so that a completion that comes after the final one (seen on some kernels after a reset) is
- * recognised and dropped. Ops live in memory that is never unmapped while the ring is open. */
+ * recognised and dropped. Receives, for which that was seen, live in slots that stay mapped. */
 enum {
 	GENERATION_SHIFT = 48,
-	TAG_LINKED = 1, /* the send of a send-and-close pair; the close carries the op itself */
 	COMPLETION_BATCH = 128,
 };
 
@@ -48,13 +47,6 @@ static struct io_uring_sqe *get_sqe(struct ouro_uring *uring)
 	while ((sqe = io_uring_get_sqe(&uring->ring)) == NULL)
 		io_uring_submit_and_get_events(&uring->ring);
 	return sqe;
-}
-
-/* Two entries that will be submitted together, as a link must be. */
-static void reserve_pair(struct ouro_uring *uring)
-{
-	while (io_uring_sq_space_left(&uring->ring) < 2)
-		io_uring_submit_and_get_events(&uring->ring);
 }
 
 static void put_back(struct ouro_uring *uring, struct ouro_buf *buf)
@@ -139,32 +131,17 @@ static void queue_accept(struct ouro_uring *uring, struct ouro_op *op)
 	io_uring_sqe_set_data64(sqe, op_data(op));
 }
 
-static void queue_send_msg(struct io_uring_sqe *sqe, const struct ouro_op_send *send, int flags)
+/* Without WAITALL, so that the caller sees how a large send gets on. */
+static void queue_send(struct ouro_uring *uring, const struct ouro_op_send *send)
 {
+	struct io_uring_sqe *sqe = get_sqe(uring);
+
 	if (send->msg.msg_iovlen == 1)
 		io_uring_prep_send(sqe, send->op.fd, send->msg.msg_iov[0].iov_base,
-				   send->msg.msg_iov[0].iov_len, MSG_NOSIGNAL | flags);
+				   send->msg.msg_iov[0].iov_len, MSG_NOSIGNAL);
 	else
-		io_uring_prep_sendmsg(sqe, send->op.fd, &send->msg,
-				      (unsigned)(MSG_NOSIGNAL | flags));
-}
-
-/* Send and close as a linked pair. WAITALL: the kernel goes on with a short send by itself, and a
- * send that stays short breaks the link. The send is quiet unless it fails or falls short; one of
- * the two completes the op, see complete_send(). */
-static void queue_send_and_close(struct ouro_uring *uring, struct ouro_op_send *send)
-{
-	struct io_uring_sqe *sqe;
-
-	reserve_pair(uring);
-	sqe = get_sqe(uring);
-	queue_send_msg(sqe, send, MSG_WAITALL);
-	sqe->flags |= IOSQE_IO_LINK | IOSQE_CQE_SKIP_SUCCESS;
-	io_uring_sqe_set_data64(sqe, op_data(&send->op) | TAG_LINKED);
-	sqe = get_sqe(uring);
-	io_uring_prep_close(sqe, send->op.fd);
+		io_uring_prep_sendmsg(sqe, send->op.fd, &send->msg, MSG_NOSIGNAL);
 	io_uring_sqe_set_data64(sqe, op_data(&send->op));
-	send->op.result = (int32_t)send->bytes;
 }
 
 /* The loop's own send. False where it would block. */
@@ -182,26 +159,17 @@ static bool send_directly(struct ouro_op_send *send)
 
 static enum ouro_submit submit_send(struct ouro_uring *uring, struct ouro_op_send *send)
 {
-	struct io_uring_sqe *sqe;
+	bool small_turn = uring->turn_completions <= OURO_URING_DIRECT_SENDS_MAX;
 
-	if (uring->turn_completions <= OURO_URING_DIRECT_SENDS_MAX ||
-	    send->close_after) {
-		if (send_directly(send)) {
-			ouro_counter_add(&uring->base.counters->sends_direct, 1);
-			return OURO_SUBMIT_FINISHED;
-		}
+	/* A close right behind a send of our own costs less than the two as linked requests. */
+	if ((small_turn || send->close_after) && send_directly(send)) {
+		ouro_counter_add(&uring->base.counters->sends_direct, 1);
+		return OURO_SUBMIT_FINISHED;
 	}
-	ouro_counter_add(&uring->base.counters->sends_queued, 1);
-	if (send->close_after && uring->has_cancel_skip) {
-		queue_send_and_close(uring, send);
-		return OURO_SUBMIT_PENDING;
-	}
-	/* Without quiet completions the caller sees a short result and closes by itself. */
+	/* One that has to wait leaves the closing to its caller. */
 	send->close_after = false;
-	sqe = get_sqe(uring);
-	/* Without WAITALL, so that the caller sees how a large send gets on. */
-	queue_send_msg(sqe, send, 0);
-	io_uring_sqe_set_data64(sqe, op_data(&send->op));
+	queue_send(uring, send);
+	ouro_counter_add(&uring->base.counters->sends_queued, 1);
 	return OURO_SUBMIT_PENDING;
 }
 
@@ -274,18 +242,16 @@ static void uring_cancel(struct ouro_backend *backend, struct ouro_op *op)
 {
 	struct ouro_uring *uring = uring_of(backend);
 	struct io_uring_sqe *sqe;
-	uint64_t data = op_data(op);
 
 	assert(op->in_flight);
 	if (ouro_op_list_remove(&backend->starved, op)) {
 		ouro_backend_finish_later(backend, op, -ECANCELED);
 		return;
 	}
-	if (op->kind == OURO_OP_SEND && ((struct ouro_op_send *)(void *)op)->close_after)
-		data |= TAG_LINKED;
+	op->cancelled = true;
 	/* Not finding it means that its final completion is on its way. */
 	sqe = get_sqe(uring);
-	io_uring_prep_cancel64(sqe, data, 0);
+	io_uring_prep_cancel64(sqe, op_data(op), 0);
 	if (uring->has_cancel_skip)
 		sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
 	io_uring_sqe_set_data64(sqe, DATA_IGNORE);
@@ -311,6 +277,8 @@ static void complete_recv(struct ouro_uring *uring, struct ouro_op *op, unsigned
 {
 	struct ouro_buf *buf = take_buf(uring, op->result, flags);
 
+	if (op->result == -ENOBUFS && op->cancelled)
+		op->result = -ECANCELED;
 	if (op->result == -ENOBUFS) {
 		/* Not an error of the connection: it waits for a buffer, still in flight. */
 		ouro_counter_add(&uring->base.counters->receive_starved, 1);
@@ -339,23 +307,9 @@ static void complete_send_zc(struct ouro_uring *uring, struct ouro_op *op, unsig
 	op->on_complete(op, NULL, out);
 }
 
-/* A send-and-close pair has one completion: that of the close, or, @linked, that of the send where
- * it failed or was short. A quiet request that fails silences what is linked to it, so that the
- * close, which is then cancelled, says nothing. */
-static void complete_send(struct ouro_uring *uring, struct ouro_op *op, int32_t result, bool linked)
-{
-	const struct ouro_op_send *send = (const struct ouro_op_send *)(void *)op;
-
-	if (linked || !send->close_after || result == -ECANCELED)
-		op->result = result;
-	ouro_backend_end(&uring->base, op);
-	op->on_complete(op, NULL, 0);
-}
-
 static void complete_op(struct ouro_uring *uring, uint64_t data, int32_t result, unsigned flags)
 {
-	uint64_t address = data & ADDRESS_MASK & ~(uint64_t)TAG_LINKED;
-	struct ouro_op *op = (struct ouro_op *)(uintptr_t)address;
+	struct ouro_op *op = (struct ouro_op *)(uintptr_t)(data & ADDRESS_MASK);
 
 	if (!op->in_flight || op->generation != data >> GENERATION_SHIFT) {
 		ouro_buf_unref(take_buf(uring, result, flags));
@@ -367,13 +321,11 @@ static void complete_op(struct ouro_uring *uring, uint64_t data, int32_t result,
 		op->result = result;
 		complete_recv(uring, op, flags);
 		return;
-	case OURO_OP_SEND:
-		complete_send(uring, op, result, data & TAG_LINKED);
-		return;
 	case OURO_OP_SEND_ZC:
 		op->result = result;
 		complete_send_zc(uring, op, flags);
 		return;
+	case OURO_OP_SEND:
 	case OURO_OP_ACCEPT:
 	case OURO_OP_POLL_IN:
 	case OURO_OP_CLOSE:
@@ -510,10 +462,17 @@ static int uring_open(struct ouro_backend **backend, const struct ouro_backend_o
 static void drain_own(struct ouro_uring *uring)
 {
 	while (uring->wake_armed) {
+		struct io_uring_cqe *cqe;
+
 		uring_wake(&uring->base);
 		if (io_uring_submit_and_wait(&uring->ring, 1) < 0)
 			break;
-		run_completions(uring);
+		/* Nothing else can be of interest, and what it belonged to may be gone. */
+		while (io_uring_peek_cqe(&uring->ring, &cqe) == 0) {
+			if (cqe->user_data == DATA_WAKE)
+				uring->wake_armed = false;
+			io_uring_cqe_seen(&uring->ring, cqe);
+		}
 	}
 }
 

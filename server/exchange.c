@@ -45,7 +45,6 @@ struct ouro_ctx *ouro_exchange_create(struct ouro_worker *worker, struct ouro_st
 	ctx->peer_ended = false;
 	ctx->input_paused = false;
 	ctx->closing = false;
-	ctx->in_user_call = false;
 	ctx->timer = (struct ouro_timer){ .on_due = on_timer };
 	ctx->arena = (struct ouro_arena){ .pool = &worker->arenas };
 	clear(ctx);
@@ -126,9 +125,7 @@ static void give_up_body(struct ouro_ctx *ctx)
 
 void ouro_exchange_call(struct ouro_ctx *ctx, ouro_handler_fn fn)
 {
-	ctx->in_user_call = true;
 	fn(ctx);
-	ctx->in_user_call = false;
 	look_after_call(ctx);
 	give_up_body(ctx);
 }
@@ -139,11 +136,18 @@ void ouro_exchange_body(struct ouro_ctx *ctx, struct ouro_slice chunk, bool last
 		return;
 	if (last)
 		ctx->body_finished = true;
-	ctx->in_user_call = true;
 	ctx->on_body(ctx, chunk, last);
-	ctx->in_user_call = false;
 	look_after_call(ctx);
 	give_up_body(ctx);
+}
+
+static void tell_gone(struct ouro_ctx *ctx)
+{
+	ouro_handler_fn fn = ctx->on_gone;
+
+	ctx->on_gone = NULL;
+	if (fn)
+		fn(ctx);
 }
 
 void ouro_exchange_fail(struct ouro_ctx *ctx, unsigned status, const char *reason)
@@ -162,22 +166,19 @@ void ouro_exchange_fail(struct ouro_ctx *ctx, unsigned status, const char *reaso
 	}
 	ctx->field_count = 0;
 	ouro_respond_status(ctx, status, reason);
-	ouro_exchange_gone(ctx);
+	/* The handler's own answer, if it was still to come, has no place any more. */
+	tell_gone(ctx);
 	/* The client may be sending still; a reset would take the answer with it. */
 	ouro_stream_close(ctx->stream, OURO_CLOSE_LINGER);
 }
 
 void ouro_exchange_gone(struct ouro_ctx *ctx)
 {
-	ouro_handler_fn fn = ctx->on_gone;
-	bool waiting = ctx->handler && ouro_exchange_is_waiting(ctx);
-
-	ctx->on_gone = NULL;
 	ctx->closing = true;
-	if (ctx->response != OURO_RESPONSE_DONE)
-		ctx->response = OURO_RESPONSE_RESET;
-	if (fn && waiting)
-		fn(ctx);
+	if (ctx->response == OURO_RESPONSE_DONE)
+		return;
+	ctx->response = OURO_RESPONSE_RESET;
+	tell_gone(ctx);
 }
 
 /* Decodes the path parameters, in place where there is nothing to decode. */

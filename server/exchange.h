@@ -41,7 +41,6 @@ struct ouro_ctx {
 	bool peer_ended; /* nothing comes after that */
 	bool input_paused;
 	bool closing; /* the connection is being closed: nothing is read any more */
-	bool in_user_call;
 
 	struct ouro_timer timer;
 	struct ouro_arena arena;

@@ -315,6 +315,22 @@ static void keep_input(struct ouro_ctx *ctx)
 	ctx->in_is_held = true;
 }
 
+/* Nothing is in progress any more: what the exchange knew of the connection goes back to it. */
+static void leave_exchange(struct ouro_ctx *ctx)
+{
+	struct ouro_stream *stream = ctx->stream;
+
+	if (ctx->closing && ctx->response != OURO_RESPONSE_DONE)
+		ouro_exchange_gone(ctx);
+	drop_input(ctx);
+	if (ctx->input_paused)
+		ouro_stream_set_reading(stream, true);
+	if (ctx->peer_ended && !ctx->closing)
+		ouro_stream_close(stream, OURO_CLOSE_FLUSH);
+	become_idle(ctx->worker, stream);
+	ouro_exchange_destroy(ctx);
+}
+
 void ouro_h1_advance(struct ouro_ctx *ctx)
 {
 	struct ouro_worker *worker = ctx->worker;
@@ -324,9 +340,7 @@ void ouro_h1_advance(struct ouro_ctx *ctx)
 		;
 	if (ctx->closing || (ctx->request == OURO_REQUEST_HEAD && ctx->parser.head_bytes == 0 &&
 			     ctx->in.len == 0 && ctx->queue.bytes == 0)) {
-		drop_input(ctx);
-		become_idle(worker, stream);
-		ouro_exchange_destroy(ctx);
+		leave_exchange(ctx);
 		return;
 	}
 	keep_input(ctx);
@@ -375,6 +389,8 @@ static void active_on_drain(struct ouro_stream *stream)
 	ouro_handler_fn fn = ctx->on_drain;
 
 	ctx->on_drain = NULL;
+	/* What the client owes us it owes us from now on. */
+	stream->stamp_ms = now_ms(ctx->worker);
 	if (fn)
 		ouro_exchange_call(ctx, fn);
 	ouro_h1_advance(ctx);
@@ -385,10 +401,12 @@ static uint32_t awaited_ms(const struct ouro_ctx *ctx)
 {
 	const struct ouro_options *options = options_of(ctx->worker);
 
+	/* While there is input that we do not take, it is not the client who keeps us waiting. */
+	if (ctx->in.len > 0 || ctx->queue.bytes > 0)
+		return UINT32_MAX;
 	if (ctx->request == OURO_REQUEST_HEAD)
 		return options->head_timeout_ms;
-	if (ctx->request == OURO_REQUEST_BODY && body_is_wanted(ctx) && ctx->in.len == 0 &&
-	    ctx->queue.bytes == 0)
+	if (ctx->request == OURO_REQUEST_BODY && body_is_wanted(ctx))
 		return options->body_timeout_ms;
 	return UINT32_MAX;
 }
@@ -399,10 +417,9 @@ static void active_on_check(struct ouro_stream *stream)
 	uint32_t wait_ms = awaited_ms(ctx);
 
 	if (wait_ms == UINT32_MAX) {
-		/* Looked at again when it does owe us something. */
-		if (ctx->request == OURO_REQUEST_BODY)
-			ouro_stream_check_at(stream, now_ms(ctx->worker) +
-							     options_of(ctx->worker)->body_timeout_ms);
+		/* Looked at again when it may owe us something. */
+		ouro_stream_check_at(stream, now_ms(ctx->worker) +
+						     options_of(ctx->worker)->head_timeout_ms);
 		return;
 	}
 	if (!ouro_ms_reached(now_ms(ctx->worker), stream->stamp_ms + wait_ms)) {
@@ -455,6 +472,7 @@ static void idle_on_input(struct ouro_stream *stream, struct ouro_slice slice)
 	}
 	stream->events = &active_events;
 	stream->user = ctx;
+	stream->stamp_ms = now_ms(worker);
 	ctx->in = slice;
 	ouro_h1_advance(ctx);
 }

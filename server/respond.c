@@ -58,13 +58,13 @@ static void settle_persistence(struct ouro_ctx *ctx)
 		ctx->keep_alive = false;
 }
 
+/* Room for a head; NULL where the client has gone or memory is short, and the connection with it. */
 static char *reserve(struct ouro_ctx *ctx, size_t bytes)
 {
-	char *out = bytes <= OURO_STREAM_RESERVE_MAX ? ouro_stream_reserve(ctx->stream, bytes)
-						     : NULL;
+	char *out = ouro_stream_reserve(ctx->stream, bytes);
 
 	if (!out)
-		ctx->response = OURO_RESPONSE_RESET;
+		ouro_abort(ctx);
 	return out;
 }
 
@@ -93,9 +93,13 @@ static int write_head(struct ouro_ctx *ctx, unsigned status, struct ouro_str con
 		.field_count = ctx->field_count,
 	};
 	size_t room = ouro_http1_head_bytes_max(&head);
-	char *out = reserve(ctx, room + body.len);
-	ssize_t len = out ? ouro_http1_write_head(&head, out, room) : -ENOTCONN;
+	char *out;
+	ssize_t len;
 
+	if (room + body.len > OURO_STREAM_RESERVE_MAX)
+		return -EINVAL;
+	out = reserve(ctx, room + body.len);
+	len = out ? ouro_http1_write_head(&head, out, room) : -ENOTCONN;
 	if (len < 0)
 		return (int)len;
 	commit(ctx, status, out, (size_t)len, body);

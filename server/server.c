@@ -3,6 +3,7 @@
 #include "server/server_private.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <llhttp.h>
 #include <sched.h>
 #include <signal.h>
@@ -176,7 +177,7 @@ static int open_socket_of(struct ouro_server *server, struct ouro_worker *worker
 		return listen_at(server, index, true);
 	if (server->addresses[index].kind == OURO_ADDRESS_TCP)
 		return listen_at(server, index, false);
-	fd = dup(server->workers[0].listen_fds[index]);
+	fd = fcntl(server->workers[0].listen_fds[index], F_DUPFD_CLOEXEC, 0);
 	return fd < 0 ? -errno : fd;
 }
 
@@ -291,7 +292,7 @@ static int start_workers(struct ouro_server *server)
 static void stop_workers(struct ouro_server *server)
 {
 	for (uint32_t w = 0; w < server->worker_count; w++)
-		if (server->workers[w].started && !server->workers[w].error)
+		if (server->workers[w].started && !atomic_load(&server->workers[w].failed))
 			ouro_worker_drain(&server->workers[w]);
 	for (uint32_t w = 0; w < server->worker_count; w++)
 		if (server->workers[w].started)
@@ -304,6 +305,45 @@ static void remove_unix_paths(const struct ouro_server *server)
 	for (size_t i = 0; i < server->address_count; i++)
 		if (server->addresses[i].kind == OURO_ADDRESS_UNIX && server->urls[i][0])
 			unlink(server->urls[i] + strlen("unix:"));
+}
+
+/* Opens the sockets and starts the threads on server->backend, or leaves nothing behind.
+ * @began: whether the sockets were not what failed. */
+static int start_on_backend(struct ouro_server *server, bool *began)
+{
+	int err;
+
+	memset(server->urls, 0, sizeof(server->urls));
+	err = create_workers(server);
+	*began = err == 0;
+	if (!err) {
+		err = start_workers(server);
+		if (err)
+			stop_workers(server);
+	}
+	if (err) {
+		remove_unix_paths(server);
+		free_workers(server);
+	}
+	return err;
+}
+
+/* Some limits are met only when all the rings are open. All threads then use epoll, since two
+ * backends want different things of a socket that they share. */
+static int start_or_fall_back(struct ouro_server *server)
+{
+	bool began;
+	int err = start_on_backend(server, &began);
+
+	if (err && began && server->may_fall_back && server->backend != &ouro_backend_epoll) {
+		ouro_log(&server->log, OURO_LOG_INFO, "using epoll: %s",
+			 ouro_features_explain(err));
+		server->backend = &ouro_backend_epoll;
+		err = start_on_backend(server, &began);
+	}
+	if (err && began)
+		ouro_log(&server->log, OURO_LOG_ERROR, "cannot start: %s", strerror(-err));
+	return err;
 }
 
 int ouro_server_start(struct ouro_server *server)
@@ -321,22 +361,10 @@ int ouro_server_start(struct ouro_server *server)
 	if (err && err != -EINVAL) /* -EINVAL: compiled by an earlier start */
 		return err;
 	err = ouro_server_choose_backend(server);
+	if (!err)
+		err = start_or_fall_back(server);
 	if (err)
 		return err;
-	memset(server->urls, 0, sizeof(server->urls));
-	err = create_workers(server);
-	if (!err) {
-		err = start_workers(server);
-		if (err) {
-			ouro_log(&server->log, OURO_LOG_ERROR, "cannot start: %s", strerror(-err));
-			stop_workers(server);
-		}
-	}
-	if (err) {
-		remove_unix_paths(server);
-		free_workers(server);
-		return err;
-	}
 	server->running = true;
 	for (size_t i = 0; i < server->address_count; i++)
 		ouro_log(&server->log, OURO_LOG_INFO, "listening on %s (%s, %u thread%s)",

@@ -1,7 +1,6 @@
 /* A worker: see server/worker.h. */
 #include "server/worker.h"
 
-#include "engine/features.h"
 #include "server/exchange.h"
 #include "server/server_private.h"
 
@@ -31,7 +30,7 @@ static void trim(struct ouro_worker *worker)
 	ouro_pool_trim(&worker->inq_items);
 }
 
-/* Runs while there is something to give back, so that an idle worker sleeps. */
+/* Comes back every two seconds, and gives back what these did not need. */
 static void on_trim(struct ouro_timer *timer)
 {
 	struct ouro_worker *worker =
@@ -79,7 +78,6 @@ static void on_drain_over(struct ouro_timer *timer)
 								    offsetof(struct ouro_worker,
 									     drain_timer));
 
-	worker->aborting = true;
 	ouro_conns_close_all(&worker->conns, OURO_CLOSE_ABORT);
 }
 
@@ -138,13 +136,8 @@ static int open_loop(struct ouro_worker *worker)
 		.recv_buffer_bytes = options->recv_buffer_bytes,
 		.completion_entries = round_up_power_of_two(options->completion_entries),
 	};
-	int err = ouro_loop_init(&worker->loop, server->backend, &backend_options, &server->log);
 
-	if (!err || !server->may_fall_back)
-		return err;
-	ouro_log(&server->log, OURO_LOG_WARNING, "thread %u uses epoll: %s", worker->index,
-		 ouro_features_explain(err));
-	return ouro_loop_init(&worker->loop, &ouro_backend_epoll, &backend_options, &server->log);
+	return ouro_loop_init(&worker->loop, server->backend, &backend_options, &server->log);
 }
 
 static void init_pools(struct ouro_worker *worker)
@@ -221,6 +214,14 @@ static int run(struct ouro_worker *worker)
 	return err;
 }
 
+/* New connections go to the other workers, not into a backlog that nobody empties. */
+static void close_listening(struct ouro_worker *worker)
+{
+	for (size_t i = 0; i < worker->server->address_count; i++)
+		if (worker->listeners[i].accept.fd >= 0)
+			close(worker->listeners[i].accept.fd);
+}
+
 static void *worker_main(void *arg)
 {
 	struct ouro_worker *worker = arg;
@@ -229,7 +230,7 @@ static void *worker_main(void *arg)
 
 	pin(worker);
 	err = ouro_worker_open(worker);
-	worker->error = err;
+	atomic_store(&worker->failed, err != 0);
 	ouro_server_report_start(server, err);
 	if (err)
 		return NULL;
@@ -238,7 +239,8 @@ static void *worker_main(void *arg)
 		/* The kernel refused to go on; what the loop holds is not ours to free. */
 		ouro_log(&server->log, OURO_LOG_ERROR, "thread %u stopped serving: %s",
 			 worker->index, strerror(-err));
-		worker->error = err;
+		atomic_store(&worker->failed, true);
+		close_listening(worker);
 		return NULL;
 	}
 	/* The mail may have been seen before its sender has woken us, for which it needs the loop. */

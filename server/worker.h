@@ -23,7 +23,7 @@ struct ouro_worker {
 	int cpu; /* to be pinned to; -1: none */
 	pthread_t thread;
 	bool started;  /* @thread is there to be joined */
-	int error;     /* why it could not begin, or had to end; read after it reported or ended */
+	atomic_bool failed; /* it could not begin, or had to end */
 
 	struct ouro_loop loop;
 	struct ouro_conns conns;
@@ -43,7 +43,6 @@ struct ouro_worker {
 	int64_t date_unix_s;
 
 	bool draining; /* no response offers to keep the connection */
-	bool aborting; /* the drain's time is over */
 	struct ouro_mail drain_mail;
 	atomic_bool drain_posted; /* who asked for the drain is done with the loop */
 	struct ouro_timer drain_timer;

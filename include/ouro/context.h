@@ -2,7 +2,8 @@
  *
  * A context is valid from its handler's call until its response is complete and its request is
  * read, or its on_gone callback has returned; it belongs to the loop that made it. Every view it
- * gives lives as long. */
+ * gives lives as long. Its functions are called from its own callbacks (the handler and what was
+ * passed to ouro_on_body(), ouro_after(), ouro_on_drain(), ouro_on_gone()), not from another's. */
 #ifndef OURO_CONTEXT_H
 #define OURO_CONTEXT_H
 
@@ -117,8 +118,9 @@ OURO_API int ouro_on_drain(struct ouro_ctx *ctx, ouro_handler_fn fn);
 
 /* ---- The connection ---- */
 
-/* Calls @fn when the client goes before the response is complete; an answer then goes nowhere. It is
- * the last that is heard of the context. */
+/* Calls @fn when the response will not be completed: the client has gone or closed its side, the
+ * connection has failed, or ouro_abort() was called. An answer then goes nowhere. It is the last
+ * that is heard of the context, and the place to let go of what belongs to it. */
 OURO_API void ouro_on_gone(struct ouro_ctx *ctx, ouro_handler_fn fn);
 
 /* Whether the connection may carry another request after this one. False is final. Before the
