@@ -63,3 +63,17 @@ Test(arena, reset_gives_everything_back_and_the_arena_works_again)
 	}
 	cr_assert_leq(pool.free_count, 100);
 }
+
+Test(arena, sizes_that_would_wrap_are_refused_and_the_next_one_is_not)
+{
+	static const size_t sizes[] = { SIZE_MAX, SIZE_MAX - 8, SIZE_MAX / 2 + 1 };
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		char *small;
+
+		cr_assert_null(ouro_arena_alloc(&arena, sizes[i]));
+		small = ouro_arena_alloc(&arena, 16);
+		cr_assert_not_null(small);
+		memset(small, 1, 16);
+	}
+}

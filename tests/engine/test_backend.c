@@ -378,6 +378,31 @@ static void cancels_what_starves(const struct ouro_backend_ops *ops)
 	close_backend();
 }
 
+/* The receive finds no buffer only after it was cancelled: nobody waits for one any more. */
+static void cancels_what_is_about_to_starve(const struct ouro_backend_ops *ops)
+{
+	struct probe holder = { .hold = true }, starved = { 0 };
+	int a[2], b[2];
+
+	open_backend(ops, 1, 64);
+	make_pair(a);
+	make_pair(b);
+	submit(&holder, OURO_OP_RECV_ONCE, a[0]);
+	say(a[1], "x");
+	wait_for(&holder, 0);
+	say(b[1], "y");
+	submit(&starved, OURO_OP_RECV, b[0]);
+	cancel(&starved);
+	ouro_buf_unref(holder.held);
+	turn();
+	cr_assert_eq(starved.text_len, 0);
+	for (int i = 0; i < 2; i++) {
+		close(a[i]);
+		close(b[i]);
+	}
+	close_backend();
+}
+
 /* Submits a send of @len bytes; true where it is in flight. */
 static bool submit_send(struct probe *probe, int fd, char *data, size_t len, bool close_after)
 {
@@ -725,6 +750,7 @@ ON_BOTH(receives_once)
 ON_BOTH(tells_a_reset)
 ON_BOTH(starves_without_loss)
 ON_BOTH(cancels_what_starves)
+ON_BOTH(cancels_what_is_about_to_starve)
 ON_BOTH(sends_short_and_goes_on)
 ON_BOTH(closes_after_the_send)
 ON_BOTH(a_send_that_fails_does_not_close)

@@ -397,6 +397,33 @@ Test(conn, starved_connections_can_be_closed)
 	rig_close(&rig);
 }
 
+Test(conn, a_receive_that_finds_no_buffer_while_it_is_cancelled_waits_for_its_reader)
+{
+	const struct rig_user user = { .on_input = hold_buf };
+	struct rig_options options = { .recv_buffers = 1, .sim = { .cancel_race = 1000 } };
+	struct rig_conn *first, *second;
+	struct rig rig;
+
+	rig_open(&rig, &options);
+	rig.user = &user;
+	first = rig_connect(&rig);
+	second = rig_connect(&rig);
+	sim_peer_say(first->peer, "hello");
+	sim_settle(&rig.loop);
+	sim_peer_say(second->peer, "hello");
+	ouro_stream_set_reading(second->stream, false);
+	sim_settle(&rig.loop);
+	ouro_buf_unref(first->data);
+	sim_settle(&rig.loop);
+	cr_assert_eq(second->inputs, 0);
+	cr_assert_eq(sim_peer_unread(second->peer), 5);
+	ouro_stream_set_reading(second->stream, true);
+	sim_settle(&rig.loop);
+	cr_assert(rig_conn_has(second, "hello"));
+	ouro_buf_unref(second->data);
+	rig_close(&rig);
+}
+
 /* ---- Deadlines ---- */
 
 Test(conn, a_check_comes_in_time_and_no_earlier)

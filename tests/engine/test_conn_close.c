@@ -129,6 +129,40 @@ Test(conn_close, lingering_throws_away_what_still_comes)
 	rig_close(&rig);
 }
 
+Test(conn_close, lingering_throws_away_what_comes_also_where_nobody_was_reading)
+{
+	/* The close comes before the end of the cancelled receive, with input of it, or behind. */
+	for (int way = 0; way < 3; way++) {
+		struct rig_options options = { .sim = { .cancel_race = way == 1 ? 1000 : 0 } };
+		struct rig rig;
+		struct rig_conn *conn;
+		char noise[3000] = { 0 };
+
+		rig_open(&rig, &options);
+		conn = rig_connect(&rig);
+		sim_peer_say(conn->peer, "request");
+		sim_settle(&rig.loop);
+		ouro_stream_set_reading(conn->stream, false);
+		if (way == 2)
+			sim_settle(&rig.loop);
+		rig_say(conn, "too large");
+		ouro_stream_close(conn->stream, OURO_CLOSE_LINGER);
+		for (int i = 0; i < 10; i++) {
+			cr_assert(sim_peer_send(conn->peer, noise, sizeof(noise)));
+			sim_settle(&rig.loop);
+		}
+		cr_assert(rig_conn_has(conn, "request"));
+		cr_assert_eq(sim_peer_unread(conn->peer), 0);
+		cr_assert(sim_peer_saw_end(conn->peer));
+		sim_peer_fin(conn->peer);
+		sim_settle(&rig.loop);
+		cr_assert(rig_peer_has(conn->peer, "too large"));
+		cr_assert(sim_peer_is_over(conn->peer));
+		cr_assert_not(sim_peer_saw_reset(conn->peer));
+		rig_close(&rig);
+	}
+}
+
 Test(conn_close, lingering_has_an_end)
 {
 	struct rig_options options = { .linger_ms = 1500 };
@@ -421,6 +455,17 @@ Test(zero_copy, is_given_up_where_the_kernel_copies)
 	rig_close(&rig);
 }
 
+static struct rig_conn *close_with_a_notice_held(struct rig *rig, struct ouro_buf *buf)
+{
+	struct rig_conn *conn = rig_connect(rig);
+
+	ouro_stream_write(conn->stream, (struct ouro_slice){ buf->data, buf->size, buf });
+	sim_settle(&rig->loop);
+	ouro_stream_close(conn->stream, OURO_CLOSE_FLUSH);
+	sim_settle(&rig->loop);
+	return conn;
+}
+
 Test(zero_copy, the_slot_and_the_memory_wait_for_a_notification_after_the_close)
 {
 	struct rig rig;
@@ -428,13 +473,35 @@ Test(zero_copy, the_slot_and_the_memory_wait_for_a_notification_after_the_close)
 	struct ouro_buf *buf = ouro_buf_create(2000);
 
 	open_zero_copy(&rig, &(struct sim_settings){ .hold_notices = true });
-	conn = rig_connect(&rig);
-	ouro_stream_write(conn->stream, (struct ouro_slice){ buf->data, 2000, buf });
-	sim_settle(&rig.loop);
-	ouro_stream_close(conn->stream, OURO_CLOSE_FLUSH);
+	conn = close_with_a_notice_held(&rig, buf);
+	cr_assert(sim_peer_saw_end(conn->peer));
 	sim_peer_fin(conn->peer);
 	sim_settle(&rig.loop);
+	cr_assert_not(sim_peer_is_over(conn->peer));
+	cr_assert_eq(conn->closes, 0);
+	cr_assert_gt(buf->refs, 1);
+	sim_release_notices(sim_of(&rig.loop));
+	sim_settle(&rig.loop);
 	cr_assert(sim_peer_is_over(conn->peer));
+	cr_assert_not(sim_peer_saw_reset(conn->peer));
+	cr_assert_eq(conn->closes, 1);
+	cr_assert_eq(buf->refs, 1);
+	ouro_buf_unref(buf);
+	rig_close(&rig);
+}
+
+Test(zero_copy, a_notification_that_outlasts_the_linger_time_ends_in_a_reset)
+{
+	struct rig rig;
+	struct rig_conn *conn;
+	struct ouro_buf *buf = ouro_buf_create(2000);
+
+	open_zero_copy(&rig, &(struct sim_settings){ .hold_notices = true });
+	conn = close_with_a_notice_held(&rig, buf);
+	sim_advance(&rig.loop, 1900);
+	cr_assert_not(sim_peer_is_over(conn->peer));
+	sim_advance(&rig.loop, 300);
+	cr_assert(sim_peer_saw_reset(conn->peer));
 	cr_assert_eq(conn->closes, 0);
 	cr_assert_gt(buf->refs, 1);
 	sim_release_notices(sim_of(&rig.loop));
@@ -443,6 +510,33 @@ Test(zero_copy, the_slot_and_the_memory_wait_for_a_notification_after_the_close)
 	cr_assert_eq(buf->refs, 1);
 	ouro_buf_unref(buf);
 	rig_close(&rig);
+}
+
+Test(zero_copy, an_error_of_its_own_sends_everything_the_ordinary_way)
+{
+	enum { PIECE = 3000, COUNT = 3 };
+	char text[PIECE * COUNT];
+
+	rig_fill(text, sizeof(text), 0);
+	/* Such a send may be followed by a notification or not. */
+	for (uint64_t seed = 1; seed <= 10; seed++) {
+		struct rig rig;
+		struct rig_conn *conn;
+
+		open_zero_copy(&rig,
+			       &(struct sim_settings){ .seed = seed, .zero_copy_error = -ENOMEM });
+		conn = rig_connect(&rig);
+		for (size_t i = 0; i < COUNT; i++) {
+			rig_write(conn, text + i * PIECE, PIECE);
+			ouro_loop_turn(&rig.loop, false);
+		}
+		sim_settle(&rig.loop);
+		cr_assert_eq(sim_peer_received(conn->peer).len, sizeof(text));
+		cr_assert(rig_is_filled(sim_peer_received(conn->peer).ptr, sizeof(text)));
+		cr_assert_eq(sim_counts(sim_of(&rig.loop))->zero_copy_sends, 1);
+		cr_assert_eq(conn->closes, 0);
+		rig_close(&rig);
+	}
 }
 
 Test(zero_copy, a_send_that_waits_for_a_silent_peer_ends_with_the_write_timeout)

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PIECE_BYTES = 16 * 1024, WAIT_MS = 60000 };
+enum { PIECE_BYTES = 16 * 1024, TYPE_BYTES = 9000, WAIT_MS = 60000 };
 
 struct site_notes site_notes;
 
@@ -119,6 +119,18 @@ static void later(struct ouro_ctx *ctx)
 {
 	ouro_on_gone(ctx, note_gone);
 	ouro_after(ctx, SITE_LATER_MS, answer_later);
+}
+
+static void watch(struct ouro_ctx *ctx)
+{
+	ouro_on_gone(ctx, note_gone);
+	collect(ctx);
+}
+
+static void hasty(struct ouro_ctx *ctx)
+{
+	later(ctx);
+	refuse(ctx);
 }
 
 static void patient(struct ouro_ctx *ctx)
@@ -238,6 +250,26 @@ static void flood(struct ouro_ctx *ctx)
 	ouro_end(ctx);
 }
 
+static void heavy(struct ouro_ctx *ctx)
+{
+	static const char body[SITE_HEAVY_BYTES];
+
+	ouro_send_static(ctx, 200, NULL, ouro_str(body, sizeof(body)));
+}
+
+static void heavy_later(struct ouro_ctx *ctx)
+{
+	ouro_after(ctx, SITE_LATER_MS, heavy);
+}
+
+static void typed(struct ouro_ctx *ctx)
+{
+	static char type[TYPE_BYTES + 1];
+
+	memset(type, 't', TYPE_BYTES);
+	site_notes.result = ouro_send(ctx, 200, type, OURO_STR("body"));
+}
+
 static void memory(struct ouro_ctx *ctx)
 {
 	bool clean = !ouro_data(ctx) && !ouro_param(ctx, "id").ptr && !ouro_is_answered(ctx) &&
@@ -284,10 +316,19 @@ static void add_plain_routes(struct ouro_server *server, ouro_handler_fn echo_fn
 static void add_other_routes(struct ouro_server *server)
 {
 	static const struct route routes[] = {
-		{ "GET", "/unended", unended },   { "GET", "/short", too_short },
-		{ "GET", "/abort", cut_off },     { "GET", "/later", later },
-		{ "GET", "/big", big },           { "GET", "/flood", flood },
-		{ "GET", "/peer", peer_address }, { "GET", "/metrics", ouro_metrics },
+		{ "GET", "/unended", unended },
+		{ "GET", "/short", too_short },
+		{ "GET", "/abort", cut_off },
+		{ "GET", "/later", later },
+		{ "GET", "/big", big },
+		{ "GET", "/flood", flood },
+		{ "GET", "/peer", peer_address },
+		{ "GET", "/metrics", ouro_metrics },
+		{ "POST", "/hasty", hasty },
+		{ "POST", "/watch", watch },
+		{ "GET", "/heavy", heavy },
+		{ "GET", "/typed", typed },
+		{ "GET", "/heavy-later", heavy_later },
 	};
 
 	add_routes(server, routes, sizeof(routes) / sizeof(routes[0]));

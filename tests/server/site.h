@@ -11,6 +11,7 @@
 enum {
 	SITE_LOG_BYTES = 4096,
 	SITE_BIG_BYTES = 3 * 1024 * 1024, /* what /big answers with */
+	SITE_HEAVY_BYTES = 1024 * 1024,   /* what /heavy does: over the high mark at once */
 	SITE_LATER_MS = 1000,             /* when /later answers */
 };
 
@@ -42,6 +43,8 @@ extern struct site_notes site_notes;
  *     POST /echo           the body, referred to
  *     POST /collect        the length of the body, once it has come
  *     POST /refuse         403 at once
+ *     POST /watch          as /collect; wants to know when the client goes
+ *     POST /hasty          as /later, and then 403 at once
  *     GET  /later          "later" after SITE_LATER_MS; wants to know when the client goes
  *     GET  /patient        the same, and does not want to know
  *     GET  /silent         returns without an answer
@@ -55,6 +58,9 @@ extern struct site_notes site_notes;
  *     GET  /abort          resets
  *     GET  /big            SITE_BIG_BYTES, as the client takes them
  *     GET  /flood          as much, minding nothing
+ *     GET  /heavy          SITE_HEAVY_BYTES in one piece
+ *     GET  /heavy-later    the same after SITE_LATER_MS
+ *     GET  /typed          a content type that fits in no head
  *     GET  /memory         what is left of the request before it: nothing
  *     GET  /peer           the client's address
  *     GET  /metrics

@@ -270,6 +270,32 @@ Test(bodies, requests_behind_one_that_waits_are_held_to_a_bound)
 	site_close(&site);
 }
 
+Test(bodies, reading_goes_on_where_the_last_that_was_queued_has_a_large_answer)
+{
+	enum { LONG_BYTES = 4000, COUNT = 22 }; /* 88000 in all: over the bound of what is queued */
+	struct site site;
+	struct sim_peer *peer;
+	char request[LONG_BYTES + 1];
+
+	snprintf(request, sizeof(request), "GET /plaintext HTTP/1.1\r\nHost: a\r\nX: %0*d\r\n\r\n",
+		 LONG_BYTES - (int)strlen("GET /plaintext HTTP/1.1\r\nHost: a\r\nX: \r\n\r\n"), 0);
+	site_open(&site, NULL, NULL);
+	peer = site_connect(&site);
+	sim_peer_say(peer, GET("/patient"));
+	for (int i = 0; i < COUNT; i++)
+		sim_peer_say(peer, request);
+	sim_peer_say(peer, GET("/heavy"));
+	sim_settle(site.loop);
+	cr_assert_eq(sim_peer_unread(peer), 0);
+	sim_peer_say(peer, GET("/plaintext"));
+	sim_settle(site.loop);
+	cr_assert_gt(sim_peer_unread(peer), 0, "nothing more is read for now");
+	sim_advance(site.loop, SITE_LATER_MS);
+	cr_assert_eq(site_counters(&site)->responses, COUNT + 3);
+	cr_assert(begins(site_ask(&site, peer, GET("/users/7")), "HTTP/1.1 200"));
+	site_close(&site);
+}
+
 /* ---- Copies ---- */
 
 static struct answer echo_once(struct site *site, size_t bytes)

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
+#define POST(path) "POST " path " HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\n"
 
 Test(context, a_handler_without_an_answer_is_500_and_a_log_line)
 {
@@ -79,6 +80,16 @@ Test(context, fields_are_sent_and_line_ends_in_them_refused)
 	site_close(&site);
 }
 
+Test(context, a_content_type_that_fits_in_no_head_is_refused_and_500)
+{
+	struct site site;
+
+	site_open(&site, NULL, NULL);
+	cr_assert_eq(site_answer(&site, GET("/typed")).status, 500);
+	cr_assert_eq(site_notes.result, -EINVAL);
+	site_close(&site);
+}
+
 Test(context, abort_resets)
 {
 	struct site site;
@@ -129,6 +140,57 @@ Test(context, a_client_that_goes_is_told_once_and_cancels_the_wait)
 		cr_assert_eq(site.worker->exchanges.used_count, 0);
 		site_close(&site);
 	}
+}
+
+Test(context, who_waits_for_a_body_that_does_not_come_is_told_once)
+{
+	struct ouro_options options = { .body_timeout_ms = 900 };
+	struct site site;
+	struct sim_peer *peer;
+	struct ouro_str got;
+	struct answer answer;
+
+	site_open(&site, &options, NULL);
+	peer = site_connect(&site);
+	site_ask(&site, peer, POST("/watch"));
+	sim_advance(site.loop, 1100);
+	got = sim_peer_received(peer);
+	cr_assert(answer_read(&got, false, &answer));
+	cr_assert_eq(answer.status, 408);
+	cr_assert_eq(got.len, 0);
+	cr_assert_eq(site_notes.gone, 1);
+	sim_peer_reset(peer);
+	sim_settle(site.loop);
+	cr_assert_eq(site_notes.gone, 1);
+	site_close(&site);
+}
+
+Test(context, who_has_answered_is_not_told)
+{
+	struct site site;
+	struct sim_peer *peer;
+
+	site_open(&site, NULL, NULL);
+	peer = site_connect(&site);
+	cr_assert_gt(site_ask(&site, peer, POST("/watch") "abc").len, 0);
+	sim_peer_reset(peer);
+	sim_settle(site.loop);
+	cr_assert_eq(site_notes.gone, 0);
+	site_close(&site);
+}
+
+Test(context, who_has_answered_before_the_body_came_is_not_told)
+{
+	struct site site;
+	struct sim_peer *peer;
+
+	site_open(&site, NULL, NULL);
+	peer = site_connect(&site);
+	cr_assert_gt(site_ask(&site, peer, POST("/hasty")).len, 0);
+	sim_peer_reset(peer);
+	sim_settle(site.loop);
+	cr_assert_eq(site_notes.gone, 0);
+	site_close(&site);
 }
 
 Test(context, who_does_not_ask_hears_nothing_of_a_client_that_resets)

@@ -297,6 +297,29 @@ Test(http, after_its_end_the_client_still_gets_its_answers)
 	site_close(&site);
 }
 
+Test(http, after_its_end_the_client_gets_a_large_answer_whole_and_then_the_end)
+{
+	struct site site;
+	struct sim_peer *peer;
+	struct ouro_str got;
+	struct answer answer;
+
+	site_open(&site, NULL, NULL);
+	peer = site_connect(&site);
+	sim_peer_set_reading(peer, false);
+	sim_peer_say(peer, GET("/heavy-later"));
+	sim_peer_fin(peer);
+	sim_advance(site.loop, SITE_LATER_MS);
+	sim_peer_set_reading(peer, true);
+	sim_settle(site.loop);
+	got = sim_peer_received(peer);
+	cr_assert(answer_read(&got, false, &answer));
+	cr_assert_eq(answer.body.len, SITE_HEAVY_BYTES);
+	cr_assert(sim_peer_is_over(peer));
+	cr_assert_not(sim_peer_saw_reset(peer));
+	site_close(&site);
+}
+
 Test(http, an_end_between_requests_closes)
 {
 	for (int used = 0; used < 2; used++) {

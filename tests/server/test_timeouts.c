@@ -187,3 +187,29 @@ Test(timeouts, a_client_that_takes_little_is_not)
 	cr_assert_not(sim_peer_saw_reset(peer));
 	site_close(&site);
 }
+
+Test(timeouts, requests_behind_an_answer_that_is_not_taken_yet_are_not_late)
+{
+	struct ouro_options options = { .head_timeout_ms = 1000 };
+	struct site site;
+	struct sim_peer *peer;
+	struct ouro_str got;
+
+	site_open(&site, &options, NULL);
+	peer = site_connect(&site);
+	sim_peer_set_reading(peer, false);
+	sim_peer_say(peer, GET("/heavy") GET("/plaintext") GET("/users/7"));
+	sim_advance(site.loop, 5000);
+	sim_peer_set_reading(peer, true);
+	sim_settle(site.loop);
+	got = sim_peer_received(peer);
+	for (int i = 0; i < 3; i++) {
+		struct answer answer;
+
+		cr_assert(answer_read(&got, false, &answer));
+		cr_assert_eq(answer.status, 200);
+	}
+	cr_assert_eq(got.len, 0);
+	cr_assert_eq(site_counters(&site)->timeouts, 0);
+	site_close(&site);
+}

@@ -461,7 +461,9 @@ static int run_writer(struct sim *sim, struct sim_peer *socket)
 	bool races = sim_chance(sim, sim->settings.cancel_race);
 	int32_t result = 0;
 
-	if (!socket->writer_cancelled || races)
+	if (send->op.kind == OURO_OP_SEND_ZC)
+		result = sim->settings.zero_copy_error;
+	if (result == 0 && (!socket->writer_cancelled || races))
 		result = try_send(sim, socket, send);
 	if (result == 0 && !socket->writer_cancelled)
 		return 0;

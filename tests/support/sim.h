@@ -32,6 +32,7 @@ struct sim_settings {
 	bool zero_copy;         /* OURO_OP_SEND_ZC can be submitted */
 	bool remote;            /* peers are on another machine */
 	bool hold_notices;      /* zero-copy notifications wait for sim_release_notices() */
+	int zero_copy_error;    /* every zero-copy send fails with it, a negative errno; 0: none */
 	size_t window;          /* bytes that wait for a peer that does not read; 0: 64 KiB */
 };
 
