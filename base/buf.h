@@ -12,14 +12,14 @@
 typedef void (*ouro_buf_release_fn)(struct ouro_buf *buf);
 
 struct ouro_buf {
-	char *data;                    /* @size bytes of memory */
+	char *data; /* @size bytes of memory */
 	uint32_t size;
-	uint32_t len;                  /* bytes at @data that mean something */
+	uint32_t len; /* bytes at @data that mean something */
 	uint32_t refs;
-	uint32_t id;                   /* the owner's: index in its pool */
-	ouro_buf_release_fn release;   /* takes the buffer back when @refs reaches 0 */
-	void *owner;                   /* the owner's: where @release puts it */
-	struct ouro_buf *next;         /* the owner's: free list */
+	uint32_t id;                 /* the owner's: index in its pool */
+	ouro_buf_release_fn release; /* takes the buffer back when @refs reaches 0 */
+	void *owner;                 /* the owner's: where @release puts it */
+	struct ouro_buf *next;       /* the owner's: free list */
 };
 
 /* Allocates a buffer of @size bytes on the heap with one reference; NULL when out of memory. Its

@@ -69,9 +69,9 @@ struct ouro_stream {
 };
 
 enum {
-	OURO_STREAM_RESERVE_MAX = 8192,           /* one reservation, in bytes */
-	OURO_STREAM_PENDING_HIGH = 256 * 1024,    /* a writer should stop here ... */
-	OURO_STREAM_PENDING_LOW = 64 * 1024,      /* ... and go on at on_drain, here */
+	OURO_STREAM_RESERVE_MAX = 8192,        /* one reservation, in bytes */
+	OURO_STREAM_PENDING_HIGH = 256 * 1024, /* a writer should stop here ... */
+	OURO_STREAM_PENDING_LOW = 64 * 1024,   /* ... and go on at on_drain, here */
 };
 
 static inline char *ouro_stream_reserve(struct ouro_stream *stream, size_t bytes)

@@ -159,16 +159,11 @@ int cli_add_demo(struct ouro_server *server)
 		const char *method, *pattern;
 		ouro_handler_fn handler;
 	} routes[] = {
-		{ "GET", "/", page },
-		{ "GET", "/plaintext", plaintext },
-		{ "GET", "/json", json },
-		{ "GET", "/users/{id}", user },
-		{ "GET", "/query", query },
-		{ "GET", "/echo", echo },
-		{ "POST", "/echo", echo },
-		{ "PUT", "/echo", echo },
-		{ "GET", "/slow", slow },
-		{ "GET", "/metrics", ouro_metrics },
+		{ "GET", "/", page },       { "GET", "/plaintext", plaintext },
+		{ "GET", "/json", json },   { "GET", "/users/{id}", user },
+		{ "GET", "/query", query }, { "GET", "/echo", echo },
+		{ "POST", "/echo", echo },  { "PUT", "/echo", echo },
+		{ "GET", "/slow", slow },   { "GET", "/metrics", ouro_metrics },
 	};
 	int err = 0;
 

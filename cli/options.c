@@ -16,9 +16,9 @@ struct flag {
 	const char *help;
 };
 
-#define FLAG(name, kind, member, help)                         \
-	{                                                      \
-		name, kind, offsetof(struct ouro_options, member), help \
+#define FLAG(name, kind, member, help)                                                             \
+	{                                                                                          \
+		name, kind, offsetof(struct ouro_options, member), help                            \
 	}
 
 static const struct flag flags[] = {
@@ -75,7 +75,8 @@ static int parse_number(const struct flag *flag, const char *text, unsigned long
 	return 0;
 }
 
-static int parse_backend(const struct flag *flag, const char *text, enum ouro_backend_choice *choice)
+static int parse_backend(const struct flag *flag, const char *text,
+			 enum ouro_backend_choice *choice)
 {
 	if (strcmp(text, "auto") == 0)
 		*choice = OURO_BACKEND_AUTO;

@@ -30,7 +30,7 @@ struct ouro_backend_options {
 
 /* What ouro_backend_ops.submit returns. */
 enum ouro_submit {
-	OURO_SUBMIT_PENDING,  /* in flight: completions will come from wait */
+	OURO_SUBMIT_PENDING, /* in flight: completions will come from wait */
 	OURO_SUBMIT_FINISHED, /* done already: the result is in the op and no completion follows. Sends,
 			       * closes and OURO_OP_RECV_ONCE may be */
 };
@@ -68,11 +68,11 @@ struct ouro_backend_ops {
 struct ouro_backend {
 	const struct ouro_backend_ops *ops;
 	struct ouro_recvpool recvpool;
-	struct ouro_op_list ready;   /* finished without the kernel; completed by the next wait */
-	struct ouro_op_list starved; /* receives waiting for a free buffer, oldest first */
+	struct ouro_op_list ready;     /* finished without the kernel; completed by the next wait */
+	struct ouro_op_list starved;   /* receives waiting for a free buffer, oldest first */
 	struct ouro_buf *finished_buf; /* of an OURO_OP_RECV_ONCE that submit has finished with
 					* bytes; its reference is the submitter's */
-	uint32_t in_flight;          /* operations between submission and final completion */
+	uint32_t in_flight;            /* operations between submission and final completion */
 	struct ouro_counters *counters;
 	void (*on_awake)(void *arg); /* as in the options */
 	void (*on_settled)(void *arg);

@@ -12,7 +12,8 @@ static struct ouro_conn *conn_from_recv(struct ouro_op *op)
 }
 
 /* Asked by an assertion alone. */
-__attribute__((unused)) static bool is_legal_step(enum ouro_conn_state from, enum ouro_conn_state to)
+__attribute__((unused)) static bool is_legal_step(enum ouro_conn_state from,
+						  enum ouro_conn_state to)
 {
 	switch (from) {
 	case OURO_CONN_FREE:
@@ -230,8 +231,7 @@ static struct ouro_sendq *sendq_of(struct ouro_conn *conn)
 			return NULL;
 		conn->out->conn = conn;
 		conn->out->progress_ms = ouro_loop_ms(conns->loop);
-		ouro_conn_check_at(conn,
-				   conn->out->progress_ms + conns->options.write_timeout_ms);
+		ouro_conn_check_at(conn, conn->out->progress_ms + conns->options.write_timeout_ms);
 		ouro_conn_touch(conn);
 	}
 	return conn->out;

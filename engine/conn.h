@@ -19,11 +19,11 @@ enum ouro_conn_state {
 struct ouro_conn {
 	struct ouro_stream stream; /* first: a stream's user is given this */
 	struct ouro_conns *conns;
-	struct ouro_sendq *out; /* NULL: nothing queued. In a free slot: the next one */
-	struct ouro_op recv;    /* its fd is the connection's; -1 once closed */
-	int32_t error;          /* why it closes; 0: orderly */
-	uint16_t facts;         /* enum in conn.c */
-	uint8_t state;          /* enum ouro_conn_state */
+	struct ouro_sendq *out;  /* NULL: nothing queued. In a free slot: the next one */
+	struct ouro_op recv;     /* its fd is the connection's; -1 once closed */
+	int32_t error;           /* why it closes; 0: orderly */
+	uint16_t facts;          /* enum in conn.c */
+	uint8_t state;           /* enum ouro_conn_state */
 	uint8_t sends_in_flight; /* the queue's own and zero-copy ones */
 };
 

@@ -8,7 +8,8 @@
 
 enum {
 	CLOSE_AFTER_BYTES_MAX = 64 * 1024,
-	FLUSH_BYTES_MAX = 1024 * 1024, /* sent at once for one connection; then others get their turn */
+	FLUSH_BYTES_MAX =
+		1024 * 1024, /* sent at once for one connection; then others get their turn */
 };
 
 /* A zero-copy send. Its segments are referenced here until the kernel's notification, while the
@@ -207,9 +208,7 @@ static bool start_zero_copy(struct ouro_conn *conn, const struct msghdr *msg, si
 		zc->buf[i] = ouro_buf_ref(block->buf[block->head + i]);
 	}
 	zc->send = (struct ouro_op_send){
-		.op = { .on_complete = on_zero_copy,
-			.kind = OURO_OP_SEND_ZC,
-			.fd = conn->recv.fd },
+		.op = { .on_complete = on_zero_copy, .kind = OURO_OP_SEND_ZC, .fd = conn->recv.fd },
 		.msg = { .msg_iov = zc->iov, .msg_iovlen = zc->count },
 		.bytes = bytes,
 	};

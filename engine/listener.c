@@ -118,7 +118,8 @@ static void drop_surplus(struct ouro_listener *listener)
 static void on_accept(struct ouro_op *op, struct ouro_buf *buf, unsigned flags)
 {
 	struct ouro_listener *listener =
-		(struct ouro_listener *)(void *)((char *)op - offsetof(struct ouro_listener, accept));
+		(struct ouro_listener *)(void *)((char *)op -
+						 offsetof(struct ouro_listener, accept));
 
 	(void)buf;
 	if (op->result >= 0 && listener->closing)
@@ -137,7 +138,8 @@ static void on_accept(struct ouro_op *op, struct ouro_buf *buf, unsigned flags)
 
 static void on_retry(struct ouro_timer *timer)
 {
-	arm((struct ouro_listener *)(void *)((char *)timer - offsetof(struct ouro_listener, retry)));
+	arm((struct ouro_listener *)(void *)((char *)timer -
+					     offsetof(struct ouro_listener, retry)));
 }
 
 void ouro_listener_open(struct ouro_listener *listener, struct ouro_conns *conns, int fd,

@@ -4,7 +4,6 @@
 
 #include "engine/conn.h"
 
-
 struct ouro_listener {
 	struct ouro_op accept;
 	struct ouro_conns *conns;

@@ -21,9 +21,9 @@ struct ouro_loop {
 	struct ouro_mailbox mailbox;
 	struct ouro_counters counters;
 	const struct ouro_log *log;
-	uint64_t now_ns; /* monotonic, read once a turn, before its completions */
-	uint32_t now_ms; /* the same in ms, cut to 32 bits */
-	int64_t unix_s;  /* the wall clock, likewise */
+	uint64_t now_ns;          /* monotonic, read once a turn, before its completions */
+	uint32_t now_ms;          /* the same in ms, cut to 32 bits */
+	int64_t unix_s;           /* the wall clock, likewise */
 	ouro_loop_flush_fn flush; /* the connections' (engine/conn.h) */
 	void *flush_arg;
 	bool busy; /* the next turn must not sleep */

@@ -23,8 +23,9 @@ enum ouro_op_kind {
 };
 
 enum {
-	OURO_OP_MORE = 1,   /* completion flag: not the final one */
-	OURO_OP_COPIED = 2, /* on the final completion of OURO_OP_SEND_ZC: it was copied after all */
+	OURO_OP_MORE = 1, /* completion flag: not the final one */
+	OURO_OP_COPIED =
+		2, /* on the final completion of OURO_OP_SEND_ZC: it was copied after all */
 };
 
 struct ouro_op;

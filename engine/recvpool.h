@@ -10,9 +10,9 @@
 struct ouro_recvpool {
 	char *memory;
 	size_t memory_bytes;
-	size_t stride;        /* from one header to the next */
-	uint32_t count;       /* buffers in all */
-	uint32_t free_count;  /* of these, free to receive into */
+	size_t stride;       /* from one header to the next */
+	uint32_t count;      /* buffers in all */
+	uint32_t free_count; /* of these, free to receive into */
 	uint32_t buf_bytes;
 	struct ouro_buf *free_list; /* last in first out; unused where the kernel keeps the list */
 };

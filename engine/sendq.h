@@ -12,9 +12,9 @@
 enum {
 	OURO_SENDQ_SEGMENT_BYTES_MAX = 1 << 20, /* longer slices are cut: the kernel's lengths have
 						 * 32 bits, and a send should not take for ever */
-	OURO_SENDQ_SEGMENTS = 32,         /* of one block, and so the most of one send */
-	OURO_SENDQ_FIRST_SEGMENTS = 4,    /* of the block within the queue: enough for nearly all */
-	OURO_SENDQ_COPY_BYTES_MAX = 512,  /* smaller pieces are cheaper to move than to refer to */
+	OURO_SENDQ_SEGMENTS = 32,               /* of one block, and so the most of one send */
+	OURO_SENDQ_FIRST_SEGMENTS = 4,   /* of the block within the queue: enough for nearly all */
+	OURO_SENDQ_COPY_BYTES_MAX = 512, /* smaller pieces are cheaper to move than to refer to */
 	OURO_OUT_BUFFER_BYTES = OURO_STREAM_RESERVE_MAX,
 };
 

@@ -297,8 +297,7 @@ static void complete_send_zc(struct ouro_uring *uring, struct ouro_op *op, unsig
 
 	if (flags & IORING_CQE_F_MORE)
 		out |= OURO_OP_MORE;
-	if (flags & IORING_CQE_F_NOTIF &&
-	    (uint32_t)op->result & IORING_NOTIF_USAGE_ZC_COPIED) {
+	if (flags & IORING_CQE_F_NOTIF && (uint32_t)op->result & IORING_NOTIF_USAGE_ZC_COPIED) {
 		ouro_counter_add(&uring->base.counters->sends_zero_copy_copied, 1);
 		out |= OURO_OP_COPIED;
 	}

@@ -189,8 +189,8 @@ int ouro_uring_setup(struct ouro_uring *uring, const struct ouro_backend_options
 				 options->recv_buffer_bytes, release, uring);
 	if (err)
 		goto exit_ring;
-	err = ouro_recvpool_init(&uring->eager, OURO_URING_EAGER_BUFFERS, options->recv_buffer_bytes,
-				 release_eager, uring);
+	err = ouro_recvpool_init(&uring->eager, OURO_URING_EAGER_BUFFERS,
+				 options->recv_buffer_bytes, release_eager, uring);
 	if (err)
 		goto fini_pool;
 	err = register_buffers(uring);
@@ -239,28 +239,28 @@ size_t ouro_uring_features(const struct ouro_uring *uring, struct ouro_feature *
 	bool all = (uring->setup_flags & IORING_SETUP_SUBMIT_ALL) != 0;
 	size_t count = 0;
 
-	out[count++] = (struct ouro_feature){
-		"single issuer, deferred task work", defer,
-		defer ? "completions run only when the loop asks for them"
-		: coop ? "cooperative task work"
-		       : "interrupting task work" };
-	out[count++] = (struct ouro_feature){
-		"submit all", all,
-		all ? "a bad request does not hold back its batch" : "the rest is submitted again" };
+	out[count++] =
+		(struct ouro_feature){ "single issuer, deferred task work", defer,
+				       defer  ? "completions run only when the loop asks for them"
+				       : coop ? "cooperative task work"
+					      : "interrupting task work" };
+	out[count++] = (struct ouro_feature){ "submit all", all,
+					      all ? "a bad request does not hold back its batch"
+						  : "the rest is submitted again" };
 	out[count++] = (struct ouro_feature){ "registered ring", uring->has_registered_ring,
 					      uring->has_registered_ring
 						      ? "entered without a descriptor look-up"
 						      : "entered through its descriptor" };
 	out[count++] = (struct ouro_feature){ "provided buffer ring", true,
 					      "an idle connection holds no receive buffer" };
-	out[count++] = (struct ouro_feature){
-		"multishot receive", uring->has_multishot_recv,
-		uring->has_multishot_recv ? "one request receives many times"
-					  : "armed again after each receive" };
-	out[count++] = (struct ouro_feature){
-		"quiet completions", uring->has_cancel_skip,
-		uring->has_cancel_skip ? "a close costs no completion"
-				       : "descriptors are closed by the loop" };
+	out[count++] = (struct ouro_feature){ "multishot receive", uring->has_multishot_recv,
+					      uring->has_multishot_recv
+						      ? "one request receives many times"
+						      : "armed again after each receive" };
+	out[count++] = (struct ouro_feature){ "quiet completions", uring->has_cancel_skip,
+					      uring->has_cancel_skip
+						      ? "a close costs no completion"
+						      : "descriptors are closed by the loop" };
 	out[count++] = (struct ouro_feature){ "zero-copy send", uring->has_zero_copy,
 					      uring->has_zero_copy
 						      ? "for large sends, until the kernel says "

@@ -18,8 +18,8 @@ static int ask_environment(enum ouro_backend_choice *choice, const struct ouro_l
 	} else if (strcmp(name, "epoll") == 0) {
 		*choice = OURO_BACKEND_EPOLL;
 	} else {
-		ouro_log(log, OURO_LOG_ERROR, "OURO_BACKEND is '%s'; it must be auto, uring or epoll",
-			 name);
+		ouro_log(log, OURO_LOG_ERROR,
+			 "OURO_BACKEND is '%s'; it must be auto, uring or epoll", name);
 		return -EINVAL;
 	}
 	return 0;

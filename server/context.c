@@ -200,8 +200,8 @@ struct ouro_str ouro_peer(struct ouro_ctx *ctx)
 	socklen_t len = sizeof(peer);
 	char *text = ouro_arena_alloc(&ctx->arena, OURO_ADDRESS_TEXT_MAX);
 
-	if (!text || getpeername(ouro_conn_fd(ouro_conn_of(ctx->stream)),
-				 (struct sockaddr *)&peer, &len))
+	if (!text ||
+	    getpeername(ouro_conn_fd(ouro_conn_of(ctx->stream)), (struct sockaddr *)&peer, &len))
 		return OURO_STR("");
 	ouro_address_print(&peer, text);
 	return ouro_str_c(text);

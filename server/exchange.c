@@ -91,8 +91,8 @@ static void log_handler(const struct ouro_ctx *ctx, const char *fault)
 {
 	struct ouro_str path = ouro_path(ctx);
 
-	ouro_log(&ctx->worker->server->log, OURO_LOG_ERROR, "the handler of %.*s %s",
-		 (int)path.len, path.ptr, fault);
+	ouro_log(&ctx->worker->server->log, OURO_LOG_ERROR, "the handler of %.*s %s", (int)path.len,
+		 path.ptr, fault);
 }
 
 /* A handler has returned: it must have answered, or be waiting for something. */
@@ -209,7 +209,8 @@ static void run_route(struct ouro_ctx *ctx)
 	int err = decode_params(ctx);
 
 	if (err) {
-		ouro_respond_status(ctx, err == -ENOMEM ? 503 : 400, "malformed escape in the path");
+		ouro_respond_status(ctx, err == -ENOMEM ? 503 : 400,
+				    "malformed escape in the path");
 		give_up_body(ctx);
 		return;
 	}

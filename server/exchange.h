@@ -46,16 +46,16 @@ struct ouro_ctx {
 	struct ouro_arena arena;
 
 	/* From here to @match: of the request in progress, zero at its start. */
-	bool end_told;      /* it was told that the peer ended; first: see clear() */
-	uint8_t request;    /* enum ouro_request_state */
-	uint8_t response;   /* enum ouro_response_state */
+	bool end_told;    /* it was told that the peer ended; first: see clear() */
+	uint8_t request;  /* enum ouro_request_state */
+	uint8_t response; /* enum ouro_response_state */
 	bool keep_alive;
 	bool continue_sent;
-	bool is_head;       /* HEAD: the response has no body */
-	bool bodyless;      /* by method or status the response has none */
-	bool chunked;       /* framing of the response */
+	bool is_head;  /* HEAD: the response has no body */
+	bool bodyless; /* by method or status the response has none */
+	bool chunked;  /* framing of the response */
 	bool length_known;
-	bool body_finished; /* on_body was told of the end */
+	bool body_finished;   /* on_body was told of the end */
 	uint64_t length_left; /* of a response whose length is known */
 
 	const char *head;          /* first byte of the request head, contiguous */

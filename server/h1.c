@@ -108,8 +108,8 @@ static void begin_request(struct ouro_ctx *ctx)
 	ctx->request = ctx->parser.has_body ? OURO_REQUEST_BODY : OURO_REQUEST_DONE;
 	if (ctx->parser.has_body) {
 		ctx->stream->stamp_ms = now_ms(worker);
-		ouro_stream_check_at(ctx->stream, ctx->stream->stamp_ms +
-							  options_of(worker)->body_timeout_ms);
+		ouro_stream_check_at(ctx->stream,
+				     ctx->stream->stamp_ms + options_of(worker)->body_timeout_ms);
 	}
 	ouro_exchange_run(ctx);
 }
@@ -156,8 +156,8 @@ static void step_body(struct ouro_ctx *ctx)
 	struct ouro_str payload = { 0 };
 	struct ouro_slice chunk;
 	size_t consumed = 0;
-	enum ouro_parse parsed = ouro_http1_parse_body(&ctx->parser, ctx->in.ptr, ctx->in.len,
-						       &consumed, &payload);
+	enum ouro_parse parsed =
+		ouro_http1_parse_body(&ctx->parser, ctx->in.ptr, ctx->in.len, &consumed, &payload);
 
 	take_from_input(ctx, consumed);
 	if (parsed == OURO_PARSE_BAD) {
@@ -210,9 +210,8 @@ static void end_exchange(struct ouro_ctx *ctx)
 		ctx->closing = true;
 		/* Input that we do not answer may still be on its way; a client that was promised
 		 * more than this response may have sent another request already. */
-		ouro_stream_close(ctx->stream, unread || ctx->parser.keep_alive
-						       ? OURO_CLOSE_LINGER
-						       : OURO_CLOSE_FLUSH);
+		ouro_stream_close(ctx->stream, unread || ctx->parser.keep_alive ? OURO_CLOSE_LINGER
+										: OURO_CLOSE_FLUSH);
 		return;
 	}
 	ouro_exchange_reset(ctx);

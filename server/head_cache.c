@@ -40,8 +40,8 @@ static bool fill(struct ouro_head_cache_entry *entry, const struct ouro_common_h
 	memcpy(entry->prefix, text, (size_t)len);
 	memcpy(entry->prefix + len, LENGTH_FIELD, sizeof(LENGTH_FIELD) - 1);
 	memcpy(entry->type, head->content_type.ptr, head->content_type.len);
-	entry->date_offset = (uint16_t)((char *)memmem(text, (size_t)len, date, OURO_DATE_BYTES) -
-					text);
+	entry->date_offset =
+		(uint16_t)((char *)memmem(text, (size_t)len, date, OURO_DATE_BYTES) - text);
 	entry->date_unix_s = unix_s;
 	entry->prefix_len = (uint16_t)((size_t)len + sizeof(LENGTH_FIELD) - 1);
 	entry->type_len = (uint16_t)head->content_type.len;

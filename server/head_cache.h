@@ -8,9 +8,9 @@
 
 enum {
 	OURO_HEAD_CACHE_ENTRIES = 8,
-	OURO_HEAD_CACHE_TYPE_MAX = 48,   /* longer content types are written anew */
+	OURO_HEAD_CACHE_TYPE_MAX = 48,    /* longer content types are written anew */
 	OURO_HEAD_CACHE_PREFIX_MAX = 160, /* up to and with "content-length: " */
-	OURO_HEAD_CACHE_BYTES_MAX = 224, /* room that a head from here needs */
+	OURO_HEAD_CACHE_BYTES_MAX = 224,  /* room that a head from here needs */
 };
 
 struct ouro_head_cache_entry {

@@ -11,11 +11,11 @@
 #include <string.h>
 
 enum {
-	INLINE_BODY_BYTES_MAX = 4096,    /* copied behind the head; more gets a buffer of its own */
-	INLINE_STATIC_BYTES_MAX = 512,   /* the same for static memory, where it is cheap */
-	FIELD_BYTES_MAX = 3072,          /* of all fields a handler sets */
+	INLINE_BODY_BYTES_MAX = 4096,  /* copied behind the head; more gets a buffer of its own */
+	INLINE_STATIC_BYTES_MAX = 512, /* the same for static memory, where it is cheap */
+	FIELD_BYTES_MAX = 3072,        /* of all fields a handler sets */
 	PENDING_BYTES_MAX = 4 * 1024 * 1024, /* queued for one client, whoever ignores -EAGAIN */
-	PROBLEM_BYTES_MAX = 256,         /* the engine's own texts */
+	PROBLEM_BYTES_MAX = 256,             /* the engine's own texts */
 };
 
 static void count_response(struct ouro_ctx *ctx, unsigned status)
@@ -272,8 +272,8 @@ static int check_write(struct ouro_ctx *ctx, size_t bytes)
 static int write_inline(struct ouro_ctx *ctx, struct ouro_str data)
 {
 	struct ouro_str chunk_end = OURO_HTTP1_CHUNK_END;
-	char *out = ouro_stream_reserve(ctx->stream, data.len + OURO_HTTP1_CHUNK_HEAD_BYTES_MAX +
-							     chunk_end.len);
+	char *out = ouro_stream_reserve(ctx->stream,
+					data.len + OURO_HTTP1_CHUNK_HEAD_BYTES_MAX + chunk_end.len);
 	size_t len = 0;
 
 	if (!out)
@@ -395,8 +395,8 @@ int ouro_set_header(struct ouro_ctx *ctx, const char *name, struct ouro_str valu
 	    ctx->field_bytes + line.name.len + value.len > FIELD_BYTES_MAX)
 		return -E2BIG;
 	if (!ctx->fields)
-		ctx->fields = ouro_arena_alloc(&ctx->arena,
-					       OURO_FIELDS_SET_MAX * sizeof(*ctx->fields));
+		ctx->fields =
+			ouro_arena_alloc(&ctx->arena, OURO_FIELDS_SET_MAX * sizeof(*ctx->fields));
 	line.name = copy_of(ctx, line.name);
 	line.value = copy_of(ctx, line.value);
 	if (!ctx->fields || !line.name.ptr || !line.value.ptr)

@@ -40,8 +40,8 @@ int ouro_server_create(struct ouro_server **out, const struct ouro_options *opti
 	if (!server)
 		return -ENOMEM;
 	if (options)
-		server->log = (struct ouro_log){ options->log, options->log_arg,
-						 options->log_level };
+		server->log =
+			(struct ouro_log){ options->log, options->log_arg, options->log_level };
 	err = ouro_options_resolve(options, &server->options, &server->log);
 	if (err)
 		goto free_server;

@@ -19,7 +19,7 @@ struct ouro_server {
 	struct ouro_log log;
 	struct ouro_http1_limits limits;
 	struct ouro_router *router;
-	struct ouro_route *routes; /* all of them, to be freed */
+	struct ouro_route *routes;    /* all of them, to be freed */
 	enum ouro_method methods[64]; /* by llhttp's number */
 
 	struct ouro_address addresses[OURO_LISTENERS_MAX];

@@ -74,9 +74,9 @@ static void drain_conn(struct ouro_stream *stream)
 
 static void on_drain_over(struct ouro_timer *timer)
 {
-	struct ouro_worker *worker = (struct ouro_worker *)(void *)((char *)timer -
-								    offsetof(struct ouro_worker,
-									     drain_timer));
+	struct ouro_worker *worker =
+		(struct ouro_worker *)(void *)((char *)timer -
+					       offsetof(struct ouro_worker, drain_timer));
 
 	ouro_conns_close_all(&worker->conns, OURO_CLOSE_ABORT);
 }
@@ -84,7 +84,8 @@ static void on_drain_over(struct ouro_timer *timer)
 static void on_drain(struct ouro_mail *mail)
 {
 	struct ouro_worker *worker =
-		(struct ouro_worker *)(void *)((char *)mail - offsetof(struct ouro_worker, drain_mail));
+		(struct ouro_worker *)(void *)((char *)mail -
+					       offsetof(struct ouro_worker, drain_mail));
 	const struct ouro_server *server = worker->server;
 
 	worker->draining = true;
@@ -92,8 +93,7 @@ static void on_drain(struct ouro_mail *mail)
 		ouro_listener_close(&worker->listeners[i]);
 	ouro_conns_each(&worker->conns, drain_conn);
 	ouro_timer_set(&worker->loop.timers, &worker->drain_timer,
-		       worker->loop.now_ns +
-			       server->options.drain_timeout_ms * UINT64_C(1000000));
+		       worker->loop.now_ns + server->options.drain_timeout_ms * UINT64_C(1000000));
 }
 
 void ouro_worker_drain(struct ouro_worker *worker)
@@ -114,8 +114,8 @@ static void pin(const struct ouro_worker *worker)
 	CPU_SET((size_t)worker->cpu, &set);
 	err = pthread_setaffinity_np(pthread_self(), sizeof(set), &set);
 	if (err)
-		ouro_log(&worker->server->log, OURO_LOG_WARNING, "cannot pin a thread to CPU %d: %s",
-			 worker->cpu, strerror(err));
+		ouro_log(&worker->server->log, OURO_LOG_WARNING,
+			 "cannot pin a thread to CPU %d: %s", worker->cpu, strerror(err));
 }
 
 static uint32_t round_up_power_of_two(uint32_t value)

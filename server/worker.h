@@ -22,13 +22,13 @@ struct ouro_worker {
 	uint32_t index;
 	int cpu; /* to be pinned to; -1: none */
 	pthread_t thread;
-	bool started;  /* @thread is there to be joined */
+	bool started;       /* @thread is there to be joined */
 	atomic_bool failed; /* it could not begin, or had to end */
 
 	struct ouro_loop loop;
 	struct ouro_conns conns;
 	struct ouro_listener *listeners; /* one for each of the server's addresses */
-	int *listen_fds;                 /* opened by the server; the listeners own them once open */
+	int *listen_fds; /* opened by the server; the listeners own them once open */
 
 	struct ouro_pool exchanges;
 	struct ouro_pool arenas;

@@ -38,7 +38,7 @@ struct ouro_slice {
 
 /* A view of a string literal, its terminating NUL left out. */
 #ifdef __cplusplus
-#define OURO_STR(literal) (ouro_str{(literal), sizeof(literal) - 1})
+#define OURO_STR(literal) (ouro_str{ (literal), sizeof(literal) - 1 })
 #else
 #define OURO_STR(literal) ((struct ouro_str){ (literal), sizeof(literal) - 1 })
 #endif

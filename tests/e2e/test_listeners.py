@@ -1,6 +1,7 @@
 """Where the server can listen: TCP, unix sockets, inherited descriptors, several at once."""
 
 import contextlib
+import itertools
 import os
 import pathlib
 import signal
@@ -10,7 +11,7 @@ import threading
 import unittest
 
 from http_client import Connection, make_request
-from ouro_server import BACKEND, LISTENING, Server, main, parse_address, run_ouro
+from ouro_server import BACKEND, LISTENING, Server, eventually, main, parse_address, run_ouro
 
 # An address of the loopback network that nobody else is likely to use: a port that was free a
 # moment ago is still free here, whatever else runs on this machine.
@@ -148,7 +149,12 @@ class Listeners(unittest.TestCase):
                     closed.get("/plaintext", "Connection: close")
                     self.assertEqual(closed.read_to_end(), b"")
                     idle.get("/plaintext")
+                    before = server.metrics()["requests_total"]
                     busy.send(make_request("GET", "/slow?ms=50"))
+                    # Each look is a request too; one more than these is the slow one.
+                    looks = itertools.count(1)
+                    eventually(lambda: server.metrics()["requests_total"] > before + next(looks),
+                               "the slow request was not received")
                     server.signal(signal.SIGTERM)
                     self.assertEqual(idle.read_to_end(), b"")
                     # Who does not end its side is waited for, though not for long.

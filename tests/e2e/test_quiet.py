@@ -7,7 +7,7 @@ import time
 import unittest
 
 from http_client import make_request
-from ouro_server import Server, main
+from ouro_server import Server, eventually, main
 
 CPU_SECONDS_MAX = 0.25
 
@@ -19,11 +19,17 @@ class Quiet(unittest.TestCase):
         with Server("--write-timeout-ms", "60000", "--body-bytes-max", str(1 << 30)) as server, \
                 contextlib.ExitStack() as stack:
             yield server, stack
-            # What the scene itself cost has been spent once this is answered.
-            server.get("/plaintext")
-            before = server.cpu_seconds()
-            time.sleep(1)
-            self.assertLess(server.cpu_seconds() - before, CPU_SECONDS_MAX)
+            # What the scene itself cost comes first; a slow machine may need some seconds for it.
+            # A server that spins is never quiet, however long it is looked at.
+            eventually(lambda: self.second_of_cpu(server) < CPU_SECONDS_MAX,
+                       "the server has nothing to do and does not rest")
+
+    @staticmethod
+    def second_of_cpu(server):
+        server.get("/plaintext")
+        before = server.cpu_seconds()
+        time.sleep(1)
+        return server.cpu_seconds() - before
 
     def test_no_connection(self):
         with self.server():
