@@ -22,9 +22,15 @@ static void plaintext(struct ouro_ctx *ctx)
 static void json(struct ouro_ctx *ctx)
 {
 	struct ouro_str name = ouro_json_string(ctx, ouro_query(ctx, "name"));
-	char body[256];
-	int len = snprintf(body, sizeof(body), "{\"name\":%.*s}", (int)name.len, name.ptr);
+	size_t room = name.len + sizeof("{\"name\":}");
+	char *body = ouro_alloc(ctx, room);
+	int len;
 
+	if (!body) {
+		ouro_text(ctx, 503, OURO_STR("out of memory"));
+		return;
+	}
+	len = snprintf(body, room, "{\"name\":%.*s}", (int)name.len, name.ptr);
 	ouro_send(ctx, 200, "application/json", ouro_str(body, (size_t)len));
 }
 
