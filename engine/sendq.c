@@ -105,6 +105,16 @@ char *ouro_sendq_reserve(struct ouro_sendq *sendq, size_t bytes)
 	return buf->data + buf->len;
 }
 
+static void move_segments(struct ouro_sendblock *from, struct ouro_sendblock *to)
+{
+	for (uint32_t i = from->head; i < from->count; i++) {
+		to->iov[to->count] = from->iov[i];
+		to->buf[to->count] = from->buf[i];
+		to->count++;
+	}
+	from->head = from->count = 0;
+}
+
 static int add_block(struct ouro_sendq *sendq)
 {
 	struct ouro_sendblock_large *large = ouro_pool_get(&sendq->pools->blocks);
@@ -112,7 +122,13 @@ static int add_block(struct ouro_sendq *sendq)
 	if (!large)
 		return -ENOMEM;
 	init_block(&large->block, OURO_SENDQ_SEGMENTS, large->iov, large->buf);
-	sendq->tail->next = &large->block;
+	if (sendq->head == &sendq->first && !sendq->send.op.in_flight) {
+		/* What a turn wrote leaves as one send, so the few of the first block move over. */
+		move_segments(&sendq->first, &large->block);
+		sendq->head = &large->block;
+	} else {
+		sendq->tail->next = &large->block;
+	}
 	sendq->tail = &large->block;
 	return 0;
 }

@@ -81,12 +81,12 @@ Test(conn, a_turn_leaves_as_one_send)
 	/* Small pieces are one segment, large ones one each. */
 	for (int i = 0; i < 10; i++)
 		rig_say(conn, "short");
-	for (int i = 1; i < OURO_SENDQ_FIRST_SEGMENTS; i++)
+	for (int i = 1; i < OURO_SENDQ_SEGMENTS; i++)
 		cr_assert_eq(rig_write(conn, piece, sizeof(piece)), 0);
 	ouro_loop_turn(&rig.loop, false);
 	cr_assert_eq(sim_counts(sim_of(&rig.loop))->sends, 1);
 	cr_assert_eq(sim_peer_received(conn->peer).len,
-		     50 + (OURO_SENDQ_FIRST_SEGMENTS - 1) * sizeof(piece));
+		     50 + (OURO_SENDQ_SEGMENTS - 1) * sizeof(piece));
 	rig_close(&rig);
 }
 
