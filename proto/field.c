@@ -2,6 +2,7 @@
 #include "proto/field.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 
 /* Name, first and last letter, spelling. The letters stand beside it because a string's bytes are
