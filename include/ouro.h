@@ -4,6 +4,7 @@
 
 #include "ouro/base.h"
 #include "ouro/context.h"
+#include "ouro/cookie.h"
 #include "ouro/field.h"
 #include "ouro/log.h"
 #include "ouro/server.h"
