@@ -10,13 +10,15 @@ export LC_ALL=C.UTF-8
 build_tools=(gcc libc6-dev meson ninja-build pkg-config)
 # Libraries, with the least version that will do. One that the distribution does not have is
 # built by meson from subprojects/ instead.
-build_libs=(liburing-dev=2.3 libllhttp-dev=9.2.1~ libwslay-dev=1.1.1 libpcre2-dev=10.32)
+build_libs=(liburing-dev=2.3 libllhttp-dev=9.2.1~ libwslay-dev=1.1.1 libpcre2-dev=10.32
+	libyyjson-dev=0.8 libssl-dev=3.0)
 bench_tools=(wrk apache2-utils python3 curl)
 test_tools=("${bench_tools[@]}" g++ clang llvm clang-format libcriterion-dev iproute2)
 # Tests that need one of these are skipped, and say so, where it cannot be had.
-test_extras=(chromium)
-# All that may ever come from Debian 13 to a Debian 12.
-from_trixie=(libllhttp-dev libllhttp9.2)
+test_extras=(chromium libuv1-dev libpq-dev postgresql)
+# What Debian 12 lacks, and all that may ever come to it from Debian 13.
+wanted_of_trixie=(libllhttp-dev=9.2.1~ libyyjson-dev=0.8)
+from_trixie=(libllhttp-dev libllhttp9.2 libyyjson-dev libyyjson0)
 
 trixie_source=/etc/apt/sources.list.d/ouro-trixie.sources
 trixie_pin=/etc/apt/preferences.d/ouro-trixie
@@ -128,14 +130,15 @@ line_source() {
 	}'
 }
 
-# Debian 12 has no llhttp. Takes it, and nothing else, from Debian 13: everything there is
-# pinned out of reach but the packages named, and what apt would do is looked at before it is
-# done. The pin is written before the source, so that there is no moment without it.
+# Takes what Debian 12 lacks, and nothing else, from Debian 13: everything there is pinned out of
+# reach but the packages named, and what apt would do is looked at before it is done. The pin is
+# written before the source, so that there is no moment without it; one that names fewer packages,
+# from an earlier set-up, is replaced.
 add_trixie() {
 	local uri signed
 	read -r uri signed < <(source_of bookworm) || true
 	if [[ -z ${uri:-} ]]; then
-		say "no source for bookworm/main found under /etc/apt; llhttp is built from source"
+		say "no source for bookworm/main found under /etc/apt; Debian 13 is left alone"
 		return
 	fi
 	# Debian's per-release keyrings know their own release only.
@@ -169,16 +172,20 @@ add_trixie() {
 	fi
 	apt_get update -o "Dir::Etc::SourceList=$trixie_source" -o Dir::Etc::SourceParts=/dev/null \
 		-o APT::Get::List-Cleanup=0 || true
-	if ! available libllhttp-dev 9.2.1~; then
-		remove_trixie
-		say "$uri has no readable, signed Debian 13; llhttp is built from source"
-		return
-	fi
+	local entry wanted=()
+	for entry in "${wanted_of_trixie[@]}"; do
+		available "${entry%=*}" "$(version_of "$entry")" || {
+			remove_trixie
+			say "$uri has no readable, signed Debian 13"
+			return
+		}
+		wanted+=("${entry%=*}")
+	done
 
 	local plan others
-	plan=$(apt-get -s install --no-install-recommends libllhttp-dev) || {
+	plan=$(apt-get -s install --no-install-recommends --no-upgrade "${wanted[@]}") || {
 		remove_trixie
-		die "apt cannot install libllhttp-dev from Debian 13: $plan"
+		die "apt cannot install ${wanted[*]} from Debian 13: $plan"
 	}
 	others=$(awk -v may="${from_trixie[*]}" '
 		BEGIN { n = split(may, names); for (i = 1; i <= n; i++) ok[names[i]] = 1 }
@@ -186,13 +193,34 @@ add_trixie() {
 		<<<"$plan")
 	if [[ -n $others ]]; then
 		remove_trixie
-		die "llhttp from Debian 13 would also touch other packages, so nothing was done:" \
-			"${others//$'\n'/, }"
+		die "${wanted[*]} from Debian 13 would also touch other packages, so nothing was" \
+			"done: ${others//$'\n'/, }"
 	fi
-	apt_get install -y --no-install-recommends --no-remove libllhttp-dev
+	apt_get install -y --no-install-recommends --no-remove --no-upgrade "${wanted[@]}"
 }
 
 remove_trixie() { as_root rm -f "$trixie_pin" "$trixie_source"; }
+
+# Succeeds if this is Debian 12, and $1 one of those that it lacks.
+lacks_bookworm() {
+	[[ ${ID:-} == debian && ${VERSION_CODENAME:-} == bookworm &&
+		" ${wanted_of_trixie[*]} " == *" $1 "* ]]
+}
+
+# Tests start a PostgreSQL of their own in a directory of their own. Debian's package would start
+# one for the machine as soon as it is installed, unless told before.
+forbid_cluster() {
+	local file=/etc/postgresql-common/createcluster.conf
+	if [[ " $* " != *" postgresql "* ]] || installed postgresql-common; then
+		return 0
+	fi
+	[[ ! -e $file ]] || return 0
+	as_root mkdir -p "${file%/*}"
+	as_root tee "$file" >/dev/null <<-CONF
+		# Written by ouro's set-up: a server that tests need is not one for the machine.
+		create_main_cluster = false
+	CONF
+}
 
 # Sets extras to what tests would like to have. With them is the sanitizers' and the fuzzer's
 # runtime, of the very version that "clang" stands for; before apt knows of clang, it is left out.
@@ -235,8 +263,7 @@ setup_apt() {
 	done
 	for entry in "${build_libs[@]}" "${extras[@]}"; do
 		name=${entry%=*}
-		if [[ $name == libllhttp-dev && ${VERSION_CODENAME:-} == bookworm &&
-			${ID:-} == debian ]] && ! available "$name" "$(version_of "$entry")"; then
+		if lacks_bookworm "$entry" && ! available "$name" "$(version_of "$entry")"; then
 			add_trixie
 		fi
 		if installed "$name" "$(version_of "$entry")"; then
@@ -250,10 +277,12 @@ setup_apt() {
 		fi
 	done
 	if ((${#take[@]})); then
+		forbid_cluster "${take[@]}"
 		apt_get install -y --no-install-recommends --no-remove "${take[@]}" ||
 			die "apt could not install what is needed; see above"
 	fi
 	((${#lacking[@]})) || return 0
+	[[ " ${lacking[*]} " != *" libssl-dev "* ]] || die "apt has no OpenSSL 3, which is needed"
 	mkdir -p build
 	printf '%s\n' "${lacking[@]}" >>"$absent"
 	say "not to be had from apt: ${lacking[*]}; libraries among them are built from source," \
@@ -272,13 +301,16 @@ setup_other() {
 	for name in "${need[@]}"; do
 		command -v "$name" >/dev/null || missing+=("$name")
 	done
+	pkg-config --atleast-version=3.0 libcrypto 2>/dev/null || missing+=("OpenSSL 3")
 	((${#missing[@]})) || return 0
-	say "this system has no apt, and these commands are missing: ${missing[*]}"
-	say "please install them with its package manager; the build tools are, for example:"
-	say "  Fedora  dnf install gcc meson ninja-build pkgconf-pkg-config liburing-devel pcre2-devel"
-	say "  Arch    pacman -S gcc meson ninja pkgconf liburing pcre2"
-	say "  Alpine  apk add build-base linux-headers meson ninja pkgconf liburing-dev pcre2-dev"
-	die "libraries that are missing are then built from source"
+	say "this system has no apt, and this is missing: ${missing[*]}"
+	say "please install it with its package manager; what the build wants is, for example:"
+	say "  Fedora  dnf install gcc meson ninja-build pkgconf-pkg-config openssl-devel" \
+		"liburing-devel pcre2-devel yyjson-devel"
+	say "  Arch    pacman -S gcc meson ninja pkgconf openssl liburing pcre2 yyjson"
+	say "  Alpine  apk add build-base linux-headers meson ninja pkgconf openssl-dev" \
+		"liburing-dev pcre2-dev yyjson-dev"
+	die "other libraries that are missing are then built from source"
 }
 
 goal=${1:-build}
