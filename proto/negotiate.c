@@ -77,16 +77,17 @@ static void collect(struct wishes *wishes, const struct ouro_str *values, size_t
 		    is_range_fn is_range)
 {
 	struct ouro_str element;
+	size_t seen = 0;
 
 	wishes->count = 0;
 	for (size_t i = 0; i < count; i++) {
 		struct ouro_str rest = values[i];
-		size_t seen = 0;
 
-		while (wishes->count < OURO_NEGOTIATE_ELEMENTS_MAX &&
-		       seen++ < OURO_NEGOTIATE_ELEMENTS_MAX && ouro_list_next(&rest, &element))
+		while (seen < OURO_NEGOTIATE_ELEMENTS_MAX && ouro_list_next(&rest, &element)) {
+			seen++;
 			if (parse_wish(element, is_range, &wishes->wish[wishes->count]))
 				wishes->count++;
+		}
 	}
 }
 
