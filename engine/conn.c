@@ -49,7 +49,7 @@ void ouro_conn_fail(struct ouro_conn *conn, int error)
 {
 	if (conn->state == OURO_CONN_CLOSING || conn->state == OURO_CONN_FREE)
 		return;
-	conn->error = error;
+	conn->error = (int16_t)error;
 	ouro_conn_set_state(conn, OURO_CONN_CLOSING);
 	ouro_conn_touch(conn);
 }
@@ -383,6 +383,6 @@ struct ouro_conn *ouro_conn_open(struct ouro_conns *conns, int fd,
 	conn->facts = CONN_READING | (conn->facts & CONN_TOUCHED);
 	ouro_conn_set_state(conn, OURO_CONN_OPEN);
 	events->on_open(&conn->stream);
-	arm_recv(conn);
+	want_recv(conn);
 	return conn;
 }

@@ -21,13 +21,14 @@ struct ouro_conn {
 	struct ouro_conns *conns;
 	struct ouro_sendq *out;  /* NULL: nothing queued. In a free slot: the next one */
 	struct ouro_op recv;     /* its fd is the connection's; -1 once closed */
-	int32_t error;           /* why it closes; 0: orderly */
+	int16_t error;           /* why it closes; 0: orderly */
+	uint16_t serial_high;    /* of its id; the low part is the receive's tag */
 	uint16_t facts;          /* enum in conn.c */
 	uint8_t state;           /* enum ouro_conn_state */
 	uint8_t sends_in_flight; /* the queue's own and zero-copy ones */
 };
 
-static_assert(sizeof(struct ouro_conn) <= 96, "an idle connection should fit 96 bytes");
+static_assert(sizeof(struct ouro_conn) <= 88, "a server has many idle connections");
 
 struct ouro_conns_options {
 	uint32_t connections_max;
@@ -46,6 +47,7 @@ struct ouro_conns {
 	struct ouro_conn *free_slots;
 	uint32_t used_slots; /* slots that were ever used */
 	uint32_t open_count;
+	uint64_t opened; /* connections so far: the last one's id */
 	struct ouro_conns_options options;
 	struct ouro_sendq_pools pools;
 	struct ouro_pool zero_copies; /* zero-copy sends in flight */
@@ -65,8 +67,9 @@ int ouro_conns_init(struct ouro_conns *conns, struct ouro_loop *loop,
 /* Frees the table; no connection may be open. */
 void ouro_conns_fini(struct ouro_conns *conns);
 
-/* Takes @fd over as a connection with @events and @user, and begins to receive. NULL where the
- * table is full or memory is short; @fd is then still the caller's. */
+/* Takes @fd over as a connection with @events and @user, and begins to receive. One that is closed or
+ * set not to read by its on_open receives nothing; its slot is free again with the next flush. NULL
+ * where the table is full or memory is short; @fd is then still the caller's. */
 struct ouro_conn *ouro_conn_open(struct ouro_conns *conns, int fd,
 				 const struct ouro_stream_events *events, void *user);
 
@@ -82,6 +85,13 @@ void ouro_conns_each(struct ouro_conns *conns, void (*each)(struct ouro_stream *
 static inline struct ouro_conn *ouro_conn_of(const struct ouro_stream *stream)
 {
 	return (struct ouro_conn *)(uintptr_t)stream;
+}
+
+/* A number that no other connection of the loop has had or will have (48 bits of it: at a million
+ * connections a second, for nine years), never 0. It stays readable in on_close. */
+static inline uint64_t ouro_conn_id(const struct ouro_conn *conn)
+{
+	return (uint64_t)conn->serial_high << 32 | conn->recv.tag;
 }
 
 /* The descriptor of an open connection, for asking for addresses; not to be closed. */

@@ -166,6 +166,9 @@ struct ouro_conn *ouro_conn_take_slot(struct ouro_conns *conns)
 	}
 	conn->out = NULL;
 	conn->sends_in_flight = 0;
+	conns->opened++;
+	conn->recv.tag = (uint32_t)conns->opened;
+	conn->serial_high = (uint16_t)(conns->opened >> 32);
 	conns->check_ms[conn - conns->slots] = 0;
 	conns->open_count++;
 	ouro_counter_add(&conns->loop->counters.connections_accepted, 1);

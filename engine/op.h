@@ -44,6 +44,7 @@ struct ouro_op {
 	uint8_t kind;        /* enum ouro_op_kind */
 	bool in_flight : 1;  /* the backend's: between submission and the final completion */
 	bool cancelled : 1;  /* the backend's: asked to end */
+	uint32_t tag;        /* its owner's own */
 };
 
 struct ouro_op_send {
