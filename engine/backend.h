@@ -57,7 +57,16 @@ struct ouro_backend_ops {
 	 * @deadline_ns (0: does not sleep), and runs the completions there are. Returns how many
 	 * ran, or a negative errno that nothing can be done about. */
 	int (*wait)(struct ouro_backend *backend, uint64_t deadline_ns);
-	/* Ends the present or the next wait. Any thread. */
+	/* For who sleeps elsewhere, on poll_fd, instead of in wait. poll_fd is a descriptor that can
+	 * be read when a wait would have something to run, or -ENOTSUP. hand_over sees to it
+	 * that all that was submitted is with the kernel; to be called after the last wait and
+	 * submission. It returns 1 where the descriptor becomes readable at @deadline_ns as well,
+	 * 0 where the caller has to come back by itself for that, -EAGAIN where not everything
+	 * could be handed over and a wait should follow at once, or a negative errno that nothing
+	 * can be done about. */
+	int (*poll_fd)(const struct ouro_backend *backend);
+	int (*hand_over)(struct ouro_backend *backend, uint64_t deadline_ns);
+	/* Ends the present or the next wait, and makes poll_fd readable. Any thread. */
 	void (*wake)(struct ouro_backend *backend);
 	void (*read_clock)(struct ouro_backend *backend, struct ouro_clock *clock);
 	/* Whether OURO_OP_SEND_ZC can be submitted. */

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -19,20 +20,31 @@ enum {
 	FILE_CHUNKS = 4096, /* descriptors up to 4 Mi */
 };
 
-/* What is wanted of one descriptor. At most one operation waits to read and one to write. */
+/* The two name the same facts by the same bits wherever epoll is not an emulation. */
+static_assert((int)EPOLLIN == POLLIN && (int)EPOLLOUT == POLLOUT && (int)EPOLLPRI == POLLPRI &&
+		      (int)EPOLLRDHUP == POLLRDHUP && (int)EPOLLERR == POLLERR &&
+		      (int)EPOLLHUP == POLLHUP,
+	      "polls are asked of epoll as they are");
+
+/* What is wanted of one descriptor. At most one operation waits to read and one to write; polls are
+ * of descriptors that are not ours, and any number may wait. */
 struct file {
 	struct ouro_op *reader;
 	struct ouro_op *writer;
+	struct ouro_op *polls; /* linked by their next */
 	int fd;
-	uint32_t interest; /* as registered with epoll; a file never registered has none */
+	uint16_t interest; /* as registered with epoll; a file never registered has none */
 	bool registered;
 };
+
+static_assert(sizeof(struct file) == 32, "a descriptor's record is found by a shift");
 
 struct epoll {
 	struct ouro_backend base;
 	int fd;
 	int wake_pair[2]; /* others write to the second, the loop reads the first */
 	struct file wake_file;
+	uint32_t wait_number;             /* of the present wait, or the last */
 	struct file *chunks[FILE_CHUNKS]; /* by descriptor; allocated as descriptors grow */
 	struct epoll_event events[EVENTS_PER_WAIT];
 };
@@ -67,13 +79,32 @@ static int set_interest(struct epoll *epoll, struct file *file, uint32_t events)
 		      &event))
 		return -errno;
 	file->registered = true;
-	file->interest = events;
+	file->interest = (uint16_t)events;
 	return 0;
+}
+
+static void unregister(struct epoll *epoll, struct file *file)
+{
+	if (!file->registered)
+		return;
+	epoll_ctl(epoll->fd, EPOLL_CTL_DEL, file->fd, NULL);
+	file->registered = false;
+	file->interest = 0;
+}
+
+static struct ouro_op_poll *poll_of(struct ouro_op *op)
+{
+	return (struct ouro_op_poll *)(void *)op;
 }
 
 static uint32_t wanted_events(const struct file *file)
 {
-	return (file->reader ? (uint32_t)EPOLLIN : 0) | (file->writer ? (uint32_t)EPOLLOUT : 0);
+	uint32_t events = (file->reader ? (uint32_t)EPOLLIN : 0) |
+			  (file->writer ? (uint32_t)EPOLLOUT : 0);
+
+	for (struct ouro_op *op = file->polls; op; op = op->next)
+		events |= (uint16_t)poll_of(op)->events;
+	return events;
 }
 
 /* Puts @op in its place at its descriptor. Interest only grows here: what nobody waits for any more
@@ -200,12 +231,10 @@ static void run_reader(struct epoll *epoll, struct file *file)
 	case OURO_OP_RECV_ONCE:
 		run_recv(epoll, file);
 		return;
-	case OURO_OP_POLL_IN:
-		finish(epoll, &file->reader, 0, NULL);
-		return;
 	case OURO_OP_SEND:
 	case OURO_OP_SEND_ZC:
 	case OURO_OP_CLOSE:
+	case OURO_OP_POLL:
 		break;
 	}
 	assert(false && "an operation that does not wait to read");
@@ -216,7 +245,7 @@ static void close_file(struct epoll *epoll, int fd)
 	struct file *file = file_at(epoll, fd);
 
 	if (file && file->registered) {
-		assert(!file->reader && !file->writer);
+		assert(!file->reader && !file->writer && !file->polls);
 		file->registered = false;
 		file->interest = 0;
 	}
@@ -264,6 +293,95 @@ static enum ouro_submit submit_send(struct epoll *epoll, struct ouro_op_send *se
 	return OURO_SUBMIT_PENDING;
 }
 
+/* A descriptor that is polled leaves the set with its last poll: its owner may then close it behind
+ * our back, and its number may become a connection's. */
+static void leave_if_idle(struct epoll *epoll, struct file *file)
+{
+	if (file->reader || file->writer || file->polls)
+		set_interest(epoll, file, wanted_events(file));
+	else
+		unregister(epoll, file);
+}
+
+/* epoll refuses what is always ready. */
+static int32_t result_of_refusal(const struct ouro_op_poll *poll, int err)
+{
+	int32_t holds = poll->events & (POLLIN | POLLOUT);
+
+	if (err != -EPERM)
+		return err;
+	return holds ? holds : -EINVAL;
+}
+
+static void start_poll(struct epoll *epoll, struct ouro_op_poll *poll)
+{
+	struct file *file = poll->op.fd >= 0 ? file_at(epoll, poll->op.fd) : NULL;
+	int err = poll->op.fd >= 0 ? -ENOMEM : -EBADF;
+
+	poll->wait_number = epoll->wait_number;
+	if (file) {
+		file->fd = poll->op.fd;
+		poll->op.next = file->polls;
+		file->polls = &poll->op;
+		err = set_interest(epoll, file, wanted_events(file));
+		if (err)
+			file->polls = poll->op.next;
+	}
+	if (err)
+		ouro_backend_finish_later(&epoll->base, &poll->op, result_of_refusal(poll, err));
+}
+
+/* Takes what ends with @events out of the polls of @file. An event may be of a descriptor that was
+ * closed since it was collected, whose number another one has now: polls of this very wait do not
+ * believe it. What holds is told again by the next one. */
+static struct ouro_op_list take_polls(struct epoll *epoll, struct file *file, uint32_t events)
+{
+	struct ouro_op_list done = { 0 };
+	struct ouro_op *op, **place = &file->polls;
+
+	while ((op = *place) != NULL) {
+		uint32_t told = (uint16_t)poll_of(op)->events | (uint32_t)(EPOLLERR | EPOLLHUP);
+
+		if (events & told && poll_of(op)->wait_number != epoll->wait_number) {
+			*place = op->next;
+			op->result = (int32_t)(events & told);
+			ouro_op_list_push(&done, op);
+		} else {
+			place = &op->next;
+		}
+	}
+	return done;
+}
+
+static int run_polls(struct epoll *epoll, struct file *file, uint32_t events)
+{
+	struct ouro_op_list done = take_polls(epoll, file, events);
+	struct ouro_op *op;
+	int count = 0;
+
+	if (done.first)
+		leave_if_idle(epoll, file);
+	while ((op = ouro_op_list_pop(&done)) != NULL) {
+		ouro_backend_end(&epoll->base, op);
+		op->on_complete(op, NULL, 0);
+		count++;
+	}
+	return count;
+}
+
+static void cancel_poll(struct epoll *epoll, struct file *file, struct ouro_op *op)
+{
+	struct ouro_op **place = file ? &file->polls : NULL;
+
+	while (place && *place && *place != op)
+		place = &(*place)->next;
+	if (!place || !*place)
+		return; /* it has ended: its completion is on its way */
+	*place = op->next;
+	leave_if_idle(epoll, file);
+	ouro_backend_finish_later(&epoll->base, op, -ECANCELED);
+}
+
 static enum ouro_submit epoll_submit(struct ouro_backend *backend, struct ouro_op *op)
 {
 	struct epoll *epoll = epoll_of(backend);
@@ -277,8 +395,11 @@ static enum ouro_submit epoll_submit(struct ouro_backend *backend, struct ouro_o
 			return OURO_SUBMIT_FINISHED;
 		break;
 	case OURO_OP_RECV:
-	case OURO_OP_POLL_IN:
 		break;
+	case OURO_OP_POLL:
+		ouro_backend_begin(backend, op);
+		start_poll(epoll, poll_of(op));
+		return OURO_SUBMIT_PENDING;
 	case OURO_OP_SEND:
 	case OURO_OP_SEND_ZC:
 		return submit_send(epoll, (struct ouro_op_send *)(void *)op);
@@ -298,6 +419,10 @@ static void epoll_cancel(struct ouro_backend *backend, struct ouro_op *op)
 	struct file *file = file_at(epoll, op->fd);
 
 	assert(op->in_flight);
+	if (op->kind == OURO_OP_POLL) {
+		cancel_poll(epoll, file, op);
+		return;
+	}
 	if (file && file->reader == op)
 		file->reader = NULL;
 	else if (file && file->writer == op)
@@ -306,11 +431,8 @@ static void epoll_cancel(struct ouro_backend *backend, struct ouro_op *op)
 		return; /* it is among the ready ones: its completion is on its way */
 	/* A listening descriptor may be shared with other processes and then stays in the set
 	 * when it is closed here, so it leaves the set at once. */
-	if (op->kind == OURO_OP_ACCEPT && file && file->registered) {
-		epoll_ctl(epoll->fd, EPOLL_CTL_DEL, op->fd, NULL);
-		file->registered = false;
-		file->interest = 0;
-	}
+	if (op->kind == OURO_OP_ACCEPT && file)
+		unregister(epoll, file);
 	ouro_backend_finish_later(backend, op, -ECANCELED);
 }
 
@@ -340,14 +462,15 @@ static int run_event(struct epoll *epoll, const struct epoll_event *event)
 		run_reader(epoll, file);
 		count++;
 	}
-	if (count == 0 && file->registered && trouble && !file->reader && !file->writer) {
-		/* Trouble is reported whether asked for or not; nobody waits, so it leaves. */
-		epoll_ctl(epoll->fd, EPOLL_CTL_DEL, file->fd, NULL);
-		file->registered = false;
-		file->interest = 0;
-	} else if (count == 0 && file->registered) {
+	if (file->polls)
+		count += run_polls(epoll, file, event->events);
+	if (count > 0 || !file->registered)
+		return count;
+	/* Trouble is reported whether asked for or not; where nobody waits, it leaves. */
+	if (trouble)
+		leave_if_idle(epoll, file);
+	else
 		set_interest(epoll, file, wanted_events(file));
-	}
 	return count;
 }
 
@@ -383,6 +506,7 @@ static int epoll_backend_wait(struct ouro_backend *backend, uint64_t deadline_ns
 	int events, count;
 
 	feed_starved(epoll);
+	epoll->wait_number++;
 	events = epoll_wait(epoll->fd, epoll->events, EVENTS_PER_WAIT,
 			    timeout_ms(epoll, deadline_ns));
 	if (events < 0 && errno != EINTR)
@@ -394,6 +518,18 @@ static int epoll_backend_wait(struct ouro_backend *backend, uint64_t deadline_ns
 		ouro_backend_settled(backend);
 	}
 	return count;
+}
+
+static int epoll_poll_fd(const struct ouro_backend *backend)
+{
+	return ((const struct epoll *)(const void *)backend)->fd;
+}
+
+static int epoll_hand_over(struct ouro_backend *backend, uint64_t deadline_ns)
+{
+	(void)deadline_ns;
+	feed_starved(epoll_of(backend));
+	return backend->ready.first ? -EAGAIN : 0;
 }
 
 static void epoll_wake(struct ouro_backend *backend)
@@ -478,6 +614,8 @@ const struct ouro_backend_ops ouro_backend_epoll = {
 	.submit = epoll_submit,
 	.cancel = epoll_cancel,
 	.wait = epoll_backend_wait,
+	.poll_fd = epoll_poll_fd,
+	.hand_over = epoll_hand_over,
 	.wake = epoll_wake,
 	.read_clock = ouro_backend_read_real_clock,
 	.has_zero_copy = epoll_has_zero_copy,

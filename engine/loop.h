@@ -48,6 +48,19 @@ int ouro_loop_run(struct ouro_loop *loop);
 /* Ends ouro_loop_run after the present turn. The loop's thread. */
 void ouro_loop_stop(struct ouro_loop *loop);
 
+/* A loop that is not ours can drive this one: it watches the descriptor (-ENOTSUP where there is
+ * none) and calls ouro_loop_poll() first of all, whenever it can be read, and after anything was
+ * done outside of a turn with what hangs on the loop. A poll runs turns without sleeping until
+ * nothing more is to be done at once, or there were many and others should have their turn.
+ * @timeout_ms: when it must be called again at the latest, though the descriptor may not be
+ * readable; -1: never. 0, or a negative errno that the loop cannot go on from. */
+int ouro_loop_poll_fd(const struct ouro_loop *loop);
+int ouro_loop_poll(struct ouro_loop *loop, int *timeout_ms);
+
+/* Sets the loop's clock, which otherwise stands still between turns: before something is done
+ * outside of one that measures time. */
+void ouro_loop_read_clock(struct ouro_loop *loop);
+
 /* Posts @mail to the loop. Any thread, as long as the loop is open. */
 void ouro_loop_post(struct ouro_loop *loop, struct ouro_mail *mail);
 

@@ -19,7 +19,7 @@ enum ouro_op_kind {
 	                    * completion, whose result means nothing; the one before it carries
 	                    * the result */
 	OURO_OP_CLOSE,     /* closes @fd; always finished at once */
-	OURO_OP_POLL_IN,   /* result: 0 when @fd can be read */
+	OURO_OP_POLL,      /* struct ouro_op_poll; result: what holds, as poll(2) says, > 0 */
 };
 
 enum {
@@ -53,6 +53,17 @@ struct ouro_op_send {
 	size_t bytes;      /* their sum */
 	bool close_after;  /* OURO_OP_SEND: once all @bytes are sent, close the descriptor. The
 	                    * result is then @bytes; a smaller one means that it is still open. */
+};
+
+/* Waits until one of @events (POLLIN, POLLOUT, POLLPRI, POLLRDHUP) holds, or POLLERR or POLLHUP does,
+ * asked for or not. The descriptor is not ours: it may be of any kind, others read and write it, and
+ * between two polls it may be closed and its number be used anew; until the final completion it stays
+ * open. Several may wait at one descriptor. One that cannot be waited for (a file) is always ready to
+ * be read and written, and gives -EINVAL where neither was asked for. No descriptor: -EBADF. */
+struct ouro_op_poll {
+	struct ouro_op op;
+	short events;
+	uint32_t wait_number; /* the backend's: of the wait in which it was submitted */
 };
 
 /* A queue of operations, first in first out. */

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -198,6 +197,14 @@ static void queue_close(struct ouro_uring *uring, struct ouro_op *op)
 	io_uring_sqe_set_data64(sqe, DATA_IGNORE);
 }
 
+static void queue_poll(struct ouro_uring *uring, const struct ouro_op_poll *poll)
+{
+	struct io_uring_sqe *sqe = get_sqe(uring);
+
+	io_uring_prep_poll_add(sqe, poll->op.fd, (unsigned short)poll->events);
+	io_uring_sqe_set_data64(sqe, op_data(&poll->op));
+}
+
 static enum ouro_submit uring_submit(struct ouro_backend *backend, struct ouro_op *op)
 {
 	struct ouro_uring *uring = uring_of(backend);
@@ -225,13 +232,9 @@ static enum ouro_submit uring_submit(struct ouro_backend *backend, struct ouro_o
 		queue_close(uring, op);
 		op->result = 0;
 		return OURO_SUBMIT_FINISHED;
-	case OURO_OP_POLL_IN: {
-		struct io_uring_sqe *sqe = get_sqe(uring);
-
-		io_uring_prep_poll_add(sqe, op->fd, POLLIN);
-		io_uring_sqe_set_data64(sqe, op_data(op));
+	case OURO_OP_POLL:
+		queue_poll(uring, (struct ouro_op_poll *)(void *)op);
 		break;
-	}
 	}
 	if (submitted == OURO_SUBMIT_PENDING)
 		ouro_backend_begin(backend, op);
@@ -326,7 +329,7 @@ static void complete_op(struct ouro_uring *uring, uint64_t data, int32_t result,
 		return;
 	case OURO_OP_SEND:
 	case OURO_OP_ACCEPT:
-	case OURO_OP_POLL_IN:
+	case OURO_OP_POLL:
 	case OURO_OP_CLOSE:
 		op->result = result;
 		if (!(flags & IORING_CQE_F_MORE))
@@ -398,14 +401,27 @@ static int run_completions(struct ouro_uring *uring)
 	return total;
 }
 
+/* What is due before the kernel is entered. */
+static void get_ready(struct ouro_uring *uring)
+{
+	publish_bufs(uring);
+	feed_starved(uring);
+	arm_wake(uring);
+}
+
+/* -EBUSY: completions must be taken first. -EAGAIN: the kernel is short of memory for requests; they
+ * stay queued. These resolve by going on. */
+static bool is_passing(int err)
+{
+	return err == -EINTR || err == -EBUSY || err == -EAGAIN;
+}
+
 static int uring_wait(struct ouro_backend *backend, uint64_t deadline_ns)
 {
 	struct ouro_uring *uring = uring_of(backend);
 	int count, err;
 
-	publish_bufs(uring);
-	feed_starved(uring);
-	arm_wake(uring);
+	get_ready(uring);
 	if (deadline_ns == 0 || backend->ready.first) {
 		err = io_uring_submit_and_get_events(&uring->ring);
 	} else {
@@ -413,15 +429,32 @@ static int uring_wait(struct ouro_backend *backend, uint64_t deadline_ns)
 			arm_deadline(uring, deadline_ns);
 		err = io_uring_submit_and_wait(&uring->ring, 1);
 	}
-	/* -EBUSY: completions must be taken first. -EAGAIN: the kernel is short of memory for
-	 * requests; they stay queued. Both resolve by going on. */
-	if (err < 0 && err != -EINTR && err != -EBUSY && err != -EAGAIN)
+	if (err < 0 && !is_passing(err))
 		return err;
 	ouro_backend_awake(backend);
 	count = ouro_backend_run_ready(backend);
 	count += run_completions(uring);
 	uring->turn_completions = (uint32_t)count;
 	return count;
+}
+
+static int uring_poll_fd(const struct ouro_backend *backend)
+{
+	return ((const struct ouro_uring *)(const void *)backend)->ring.ring_fd;
+}
+
+static int uring_hand_over(struct ouro_backend *backend, uint64_t deadline_ns)
+{
+	struct ouro_uring *uring = uring_of(backend);
+	int err;
+
+	get_ready(uring);
+	if (deadline_ns != OURO_DEADLINE_NEVER)
+		arm_deadline(uring, deadline_ns);
+	err = io_uring_submit(&uring->ring);
+	if (err < 0 && !is_passing(err))
+		return err;
+	return io_uring_sq_ready(&uring->ring) > 0 ? -EAGAIN : 1;
 }
 
 static void uring_wake(struct ouro_backend *backend)
@@ -492,6 +525,8 @@ const struct ouro_backend_ops ouro_backend_uring = {
 	.submit = uring_submit,
 	.cancel = uring_cancel,
 	.wait = uring_wait,
+	.poll_fd = uring_poll_fd,
+	.hand_over = uring_hand_over,
 	.wake = uring_wake,
 	.read_clock = ouro_backend_read_real_clock,
 	.has_zero_copy = uring_has_zero_copy,

@@ -2,6 +2,7 @@
 #include "support/sim_private.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -187,6 +188,16 @@ static enum ouro_submit submit_reader(struct sim *sim, struct ouro_op *op)
 	return OURO_SUBMIT_PENDING;
 }
 
+static enum ouro_submit submit_poll(struct sim *sim, struct ouro_op *op)
+{
+	struct sim_peer *socket = socket_of(op, "poll");
+
+	sim->counts.polls++;
+	ouro_backend_begin(&sim->base, op);
+	ouro_op_list_push(&socket->polls, op);
+	return OURO_SUBMIT_PENDING;
+}
+
 static void take_snapshot(struct sim_peer *socket, const struct ouro_op_send *send)
 {
 	size_t sum = 0;
@@ -295,10 +306,13 @@ static enum ouro_submit sim_submit(struct ouro_backend *backend, struct ouro_op 
 	case OURO_OP_ACCEPT:
 	case OURO_OP_RECV:
 	case OURO_OP_RECV_ONCE:
-	case OURO_OP_POLL_IN:
 		if (!op->on_complete)
 			sim_fail("an operation without a callback was submitted");
 		return submit_reader(sim, op);
+	case OURO_OP_POLL:
+		if (!op->on_complete)
+			sim_fail("a poll without a callback was submitted");
+		return submit_poll(sim, op);
 	case OURO_OP_SEND:
 	case OURO_OP_SEND_ZC:
 		return submit_send(sim, (struct ouro_op_send *)(void *)op);
@@ -318,6 +332,10 @@ static void sim_cancel(struct ouro_backend *backend, struct ouro_op *op)
 	if (!op->in_flight)
 		sim_fail("an operation was cancelled that is not in flight");
 	sim->counts.cancels++;
+	if (op->kind == OURO_OP_POLL) {
+		op->cancelled = true;
+		return;
+	}
 	for (uint32_t i = 0; i < sim->live_count; i++) {
 		struct sim_peer *socket = sim->live[i];
 
@@ -429,9 +447,7 @@ static int run_recv(struct sim *sim, struct sim_peer *socket)
 		if (!is_readable(socket))
 			return count;
 		count++;
-		if (socket->reader->kind == OURO_OP_POLL_IN)
-			finish_reader(sim, socket, 0, NULL);
-		else if (socket->peer_reset && (!has_data || sim_chance(sim, 500)))
+		if (socket->peer_reset && (!has_data || sim_chance(sim, 500)))
 			finish_reader(sim, socket, -ECONNRESET, NULL);
 		else if (has_data)
 			receive_piece(sim, socket);
@@ -440,6 +456,50 @@ static int run_recv(struct sim *sim, struct sim_peer *socket)
 	} while (socket->reader && !socket->reader_starved &&
 		 !sim_chance(sim, sim->settings.delay));
 	return count;
+}
+
+/* What holds at @socket of what @op has to be told, as poll(2) says. */
+static int32_t poll_result(const struct sim_peer *socket, const struct ouro_op *op)
+{
+	const struct ouro_op_poll *poll = (const struct ouro_op_poll *)(const void *)op;
+	int32_t holds = 0;
+
+	if (is_readable(socket))
+		holds |= POLLIN;
+	if (!socket->is_listener && (sim_room(socket) > 0 || socket->peer_reset))
+		holds |= POLLOUT;
+	if (socket->peer_fin || socket->peer_reset)
+		holds |= POLLRDHUP;
+	if (socket->peer_reset)
+		holds |= POLLERR;
+	if (socket->peer_reset || (socket->peer_fin && socket->fin_sent))
+		holds |= POLLHUP;
+	return holds & (poll->events | POLLERR | POLLHUP);
+}
+
+static bool poll_is_due(const struct sim_peer *socket, const struct ouro_op *op)
+{
+	return op->cancelled || poll_result(socket, op) != 0;
+}
+
+/* Ends one poll; the others that are due end in other rounds. */
+static int run_poll(struct sim *sim, struct sim_peer *socket)
+{
+	struct ouro_op *op = socket->polls.first;
+	int32_t holds;
+
+	while (op && !poll_is_due(socket, op))
+		op = op->next;
+	if (!op)
+		return 0;
+	ouro_op_list_remove(&socket->polls, op);
+	holds = poll_result(socket, op);
+	if (op->cancelled && !(holds && sim_chance(sim, sim->settings.cancel_race)))
+		holds = -ECANCELED;
+	op->result = holds;
+	ouro_backend_end(&sim->base, op);
+	op->on_complete(op, NULL, 0);
+	return 1;
 }
 
 static void add_notice(struct sim *sim, struct sim_peer *socket, struct ouro_op_send *send)
@@ -530,6 +590,19 @@ static bool writer_is_due(const struct sim_peer *socket)
 	       (socket->writer_cancelled || socket->peer_reset || sim_room(socket) > 0);
 }
 
+static bool has_due_poll(const struct sim_peer *socket)
+{
+	for (const struct ouro_op *op = socket->polls.first; op; op = op->next)
+		if (poll_is_due(socket, op))
+			return true;
+	return false;
+}
+
+static bool is_due(const struct sim_peer *socket)
+{
+	return reader_is_due(socket) || writer_is_due(socket) || has_due_poll(socket);
+}
+
 static int run_socket(struct sim *sim, struct sim_peer *socket)
 {
 	int count = 0;
@@ -544,7 +617,7 @@ static int run_socket(struct sim *sim, struct sim_peer *socket)
 		count += socket->is_listener ? run_accept(sim, socket) : run_recv(sim, socket);
 	if (count == 0 && writer_is_due(socket))
 		count += run_writer(sim, socket);
-	return count;
+	return count + run_poll(sim, socket);
 }
 
 /* The sockets that something can still happen to, in the order of this round. */
@@ -580,7 +653,7 @@ static int run_round(struct sim *sim)
 	for (uint32_t i = 0; i < count; i++) {
 		struct sim_peer *socket = sim->order[i];
 
-		if (!reader_is_due(socket) && !writer_is_due(socket))
+		if (!is_due(socket))
 			continue;
 		total += run_socket(sim, socket);
 		if (sim_chance(sim, sim->settings.settle))
@@ -623,6 +696,19 @@ static int sim_wait(struct ouro_backend *backend, uint64_t deadline_ns)
 	if (deadline_ns != OURO_DEADLINE_NEVER && deadline_ns > sim->now_ns)
 		sim->now_ns = deadline_ns;
 	ouro_backend_awake(backend);
+	return 0;
+}
+
+static int sim_poll_fd(const struct ouro_backend *backend)
+{
+	(void)backend;
+	return -ENOTSUP;
+}
+
+static int sim_hand_over(struct ouro_backend *backend, uint64_t deadline_ns)
+{
+	(void)backend;
+	(void)deadline_ns;
 	return 0;
 }
 
@@ -716,6 +802,8 @@ const struct ouro_backend_ops ouro_backend_sim = {
 	.submit = sim_submit,
 	.cancel = sim_cancel,
 	.wait = sim_wait,
+	.poll_fd = sim_poll_fd,
+	.hand_over = sim_hand_over,
 	.wake = sim_wake,
 	.read_clock = sim_read_clock,
 	.has_zero_copy = sim_has_zero_copy,
@@ -766,7 +854,7 @@ static bool is_quiet(const struct ouro_loop *loop)
 	if (sim->notice_count > 0 && !sim->settings.hold_notices)
 		return false;
 	for (uint32_t i = 0; i < sim->live_count; i++)
-		if (reader_is_due(sim->live[i]) || writer_is_due(sim->live[i]))
+		if (is_due(sim->live[i]))
 			return false;
 	return true;
 }

@@ -37,7 +37,7 @@ struct sim_settings {
 };
 
 struct sim_counts {
-	uint64_t waits, accepts, recvs, sends, zero_copy_sends, cancels, closes;
+	uint64_t waits, accepts, recvs, sends, zero_copy_sends, polls, cancels, closes;
 };
 
 struct sim;
@@ -82,8 +82,13 @@ void sim_advance(struct ouro_loop *loop, uint32_t ms);
 /* Connects to the listening socket; the connection waits to be accepted. */
 struct sim_peer *sim_connect(struct sim *sim);
 
-/* The peer of a connection that is open already; its other end is @fd. */
+/* The peer of a connection that is open already; its other end is @fd. It may also be one that is
+ * only polled: it can be read when the peer has sent something or ended, written unless
+ * sim_peer_fill() took all room. */
 struct sim_peer *sim_pair(struct sim *sim, int *fd);
+
+/* Takes the whole window: what is polled cannot be written until the peer reads. */
+void sim_peer_fill(struct sim_peer *peer);
 
 /* Sends bytes. False where the other side is closed: the peer is then reset. */
 bool sim_peer_send(struct sim_peer *peer, const char *data, size_t len);

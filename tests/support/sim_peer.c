@@ -100,6 +100,8 @@ void sim_close_socket(struct sim_peer *socket)
 {
 	if (socket->reader)
 		sim_fail("descriptor %d was closed under an operation that reads it", socket->fd);
+	if (socket->polls.first)
+		sim_fail("descriptor %d was closed under a poll", socket->fd);
 	if (socket->writer && socket->writer->op.kind != OURO_OP_SEND_ZC &&
 	    socket->writer->op.in_flight)
 		sim_fail("descriptor %d was closed under a send", socket->fd);
@@ -137,6 +139,16 @@ struct sim_peer *sim_pair(struct sim *sim, int *fd)
 	peer->accepted = true;
 	*fd = peer->fd;
 	return peer;
+}
+
+void sim_peer_fill(struct sim_peer *peer)
+{
+	static const char filling[64];
+
+	peer->reads = false;
+	while (sim_room(peer) > 0)
+		sim_bytes_add(&peer->wire, filling,
+			      sim_room(peer) < sizeof(filling) ? sim_room(peer) : sizeof(filling));
 }
 
 bool sim_peer_send(struct sim_peer *peer, const char *data, size_t len)

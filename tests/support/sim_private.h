@@ -19,7 +19,8 @@ struct sim_peer {
 	bool accepted;
 
 	/* This side. */
-	struct ouro_op *reader;      /* accept, receive or poll, until its final completion */
+	struct ouro_op *reader;      /* accept or receive, until its final completion */
+	struct ouro_op_list polls;   /* until their completion */
 	struct ouro_op_send *writer; /* until its result */
 	bool reader_starved, reader_cancelled, writer_cancelled;
 	size_t iov_count;          /* of the writer, as submitted */
