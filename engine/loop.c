@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <sched.h>
 
 enum { POLL_TURNS_MAX = 32 };
 
@@ -40,6 +41,7 @@ int ouro_loop_init(struct ouro_loop *loop, const struct ouro_backend_ops *ops,
 	own.on_settled = flush;
 	own.loop_arg = loop;
 	ouro_mailbox_init(&loop->mailbox);
+	atomic_init(&loop->posting, 0);
 	err = ops->open(&loop->backend, &own);
 	if (err)
 		return err;
@@ -49,6 +51,8 @@ int ouro_loop_init(struct ouro_loop *loop, const struct ouro_backend_ops *ops,
 
 void ouro_loop_fini(struct ouro_loop *loop)
 {
+	while (atomic_load_explicit(&loop->posting, memory_order_acquire) > 0)
+		sched_yield();
 	loop->backend->ops->close(loop->backend);
 	ouro_timers_fini(&loop->timers);
 }
@@ -140,6 +144,10 @@ int ouro_loop_poll(struct ouro_loop *loop, int *timeout_ms)
 
 void ouro_loop_post(struct ouro_loop *loop, struct ouro_mail *mail)
 {
+	/* The mail may have arrived, and all be over, before the loop is woken for it: what is
+	 * done with the loop after that is covered by the count, which is up before. */
+	atomic_fetch_add_explicit(&loop->posting, 1, memory_order_relaxed);
 	if (ouro_mailbox_post(&loop->mailbox, mail))
 		loop->backend->ops->wake(loop->backend);
+	atomic_fetch_sub_explicit(&loop->posting, 1, memory_order_release);
 }

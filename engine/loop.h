@@ -28,6 +28,7 @@ struct ouro_loop {
 	void *flush_arg;
 	bool busy; /* the next turn must not sleep */
 	bool stopping;
+	atomic_uint posting; /* threads within ouro_loop_post() */
 };
 
 /* Opens @ops as the backend of @loop, in the thread that will run it. 0 or a negative errno.
@@ -35,7 +36,8 @@ struct ouro_loop {
 int ouro_loop_init(struct ouro_loop *loop, const struct ouro_backend_ops *ops,
 		   const struct ouro_backend_options *options, const struct ouro_log *log);
 
-/* Frees what the loop holds. Nothing may be in flight. */
+/* Frees what the loop holds. Nothing may be in flight, and all mail has arrived; threads that have
+ * posted it and are still about to wake the loop are waited for. */
 void ouro_loop_fini(struct ouro_loop *loop);
 
 /* One turn; sleeps for what there is to do when @may_sleep. 0, or a negative errno that the loop
@@ -61,7 +63,7 @@ int ouro_loop_poll(struct ouro_loop *loop, int *timeout_ms);
  * outside of one that measures time. */
 void ouro_loop_read_clock(struct ouro_loop *loop);
 
-/* Posts @mail to the loop. Any thread, as long as the loop is open. */
+/* Posts @mail to the loop. Any thread; the loop stays open at least until the mail has arrived. */
 void ouro_loop_post(struct ouro_loop *loop, struct ouro_mail *mail);
 
 /* The loop's clock in ms, cut to 32 bits: compare with ouro_ms_reached(). */

@@ -100,7 +100,6 @@ void ouro_worker_drain(struct ouro_worker *worker)
 {
 	worker->drain_mail.on_arrival = on_drain;
 	ouro_loop_post(&worker->loop, &worker->drain_mail);
-	atomic_store_explicit(&worker->drain_posted, true, memory_order_release);
 }
 
 static void pin(const struct ouro_worker *worker)
@@ -243,9 +242,6 @@ static void *worker_main(void *arg)
 		close_listening(worker);
 		return NULL;
 	}
-	/* The mail may have been seen before its sender has woken us, for which it needs the loop. */
-	while (!atomic_load_explicit(&worker->drain_posted, memory_order_acquire))
-		sched_yield();
 	ouro_worker_close(worker);
 	return NULL;
 }

@@ -44,7 +44,6 @@ struct ouro_worker {
 
 	bool draining; /* no response offers to keep the connection */
 	struct ouro_mail drain_mail;
-	atomic_bool drain_posted; /* who asked for the drain is done with the loop */
 	struct ouro_timer drain_timer;
 };
 
