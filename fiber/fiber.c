@@ -70,6 +70,7 @@ static int make_fiber(struct ouro_fibers *fibers, struct ouro_fiber **made)
 	if (err)
 		return err;
 	fiber = (struct ouro_fiber *)(void *)stack.high;
+	ouro_switch_init(&fiber->context);
 	fiber->fibers = fibers;
 	fiber->suspended = false;
 	fiber->stack = stack;

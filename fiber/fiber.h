@@ -21,7 +21,7 @@ struct ouro_fiber;
 
 struct ouro_fibers_options {
 	uint32_t stack_bytes; /* usable in each stack, at least; rounded up to pages */
-	uint32_t count_max; /* how many may be in use at a time */
+	uint32_t count_max;   /* how many may be in use at a time */
 };
 
 /* The fibers of one loop. All counts may be read at any time by the loop's thread. */
@@ -60,7 +60,8 @@ bool ouro_fiber_resume(struct ouro_fiber *fiber);
 
 /* On a fiber: goes back to who started or resumed it last, and returns when it is resumed.
  * The rounding mode and the floating-point traps that are set on a fiber stay its own: they hold
- * again when this returns, and the loop never sees them. */
+ * again when this returns, and the loop, which must not change its own, never sees them. Before its
+ * function returns, a fiber sets back what it has set. */
 void ouro_fiber_suspend(struct ouro_fibers *fibers);
 
 /* The fiber that runs now; NULL on the loop's own stack. */

@@ -7,8 +7,14 @@
 /* The thread sanitizer keeps a stack of calls, which only setjmp() makes it take back. */
 #if defined(OURO_FIBER_ASSEMBLY) && !defined(OURO_FIBER_TSAN)
 
-/* Beside the switch, since it saves the same registers in the same way; so is ouro_guard_call(). */
+/* Beside the switch, since they save the same registers in the same way. */
+bool ouro_guard_enter(struct ouro_guard *guard, ouro_fiber_fn fn, void *arg);
 _Noreturn void ouro_guard_jump(void *place);
+
+bool ouro_guard_call(struct ouro_guard *guard, ouro_fiber_fn fn, void *arg)
+{
+	return ouro_guard_enter(guard, fn, arg);
+}
 
 #else
 

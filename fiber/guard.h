@@ -16,7 +16,8 @@ struct ouro_guard {
 bool ouro_guard_call(struct ouro_guard *guard, ouro_fiber_fn fn, void *arg);
 
 /* Makes the ouro_guard_call() of this guard return false. That call must still be running, on the
- * stack that is the current one now. */
+ * stack that is the current one now. On x86-64 and AArch64 the rounding mode and the floating-point
+ * traps are again what they were at the call. */
 _Noreturn void ouro_guard_escape(struct ouro_guard *guard);
 
 #endif

@@ -51,9 +51,9 @@
 /* What they must know of one stack. */
 struct ouro_sanitize {
 	char *low, *high;
-	void *fake_stack; /* of the suspended fiber */
+	void *fake_stack;      /* of the suspended fiber */
 	void *back_fake_stack; /* of the loop while the fiber runs */
-	const void *back_low; /* the loop's stack */
+	const void *back_low;  /* the loop's stack */
 	size_t back_bytes;
 	void *thread; /* as which the fiber runs */
 	void *back_thread;

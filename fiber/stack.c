@@ -26,7 +26,7 @@ struct ouro_stack_slab {
 	struct ouro_stack_slab *next_spare;
 	char *memory;
 	uint32_t spare; /* a bit for each stack that is not in use */
-	uint32_t put; /* those of them that have not been flushed yet */
+	uint32_t put;   /* those of them that have not been flushed yet */
 };
 
 static_assert(SLAB_COUNT == 32, "as many bits as there are in a mask");

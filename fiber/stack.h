@@ -20,7 +20,7 @@ struct ouro_stacks {
 };
 
 struct ouro_stack {
-	char *low; /* just above the guard */
+	char *low;  /* just above the guard */
 	char *high; /* where the @head_bytes asked for begin; aligned to 64 bytes */
 	struct ouro_stack_slab *slab;
 	uint32_t index; /* in @slab */

@@ -5,6 +5,11 @@
 
 #include <stdint.h>
 
+void ouro_switch_init(struct ouro_switch *self)
+{
+	*self = (struct ouro_switch){ .returned = true };
+}
+
 /* makecontext() passes on nothing wider than int. */
 static void enter(unsigned high, unsigned low)
 {

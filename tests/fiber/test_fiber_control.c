@@ -39,21 +39,41 @@ Test(fiber_control, rounding_mode_of_a_fiber_is_its_own)
 
 static void look_at_rounding(void *seen)
 {
+	((int *)seen)[0] = fegetround();
 	ouro_fiber_suspend(&fibers);
-	*(int *)seen = fegetround();
+	((int *)seen)[1] = fegetround();
 }
 
-Test(fiber_control, rounding_mode_of_the_loop_is_its_own)
+Test(fiber_control, fiber_begins_with_the_loops_rounding_mode)
 {
-	int seen = -1;
-	struct ouro_fiber *fiber = start(look_at_rounding, &seen);
+	int seen[2] = { -1, -1 };
+	struct ouro_fiber *fiber;
 
 	fesetround(FE_DOWNWARD);
+	fiber = start(look_at_rounding, seen);
 	cr_assert_not(ouro_fiber_resume(fiber));
-	cr_assert_eq(seen, FE_TONEAREST);
-	cr_assert_eq(fegetround(), FE_DOWNWARD, "also after the fiber has returned");
+	cr_assert_eq(seen[0], FE_DOWNWARD);
+	cr_assert_eq(seen[1], FE_DOWNWARD);
+	cr_assert_eq(fegetround(), FE_DOWNWARD);
 	fesetround(FE_TONEAREST);
 	ouro_fibers_fini(&fibers);
+}
+
+static void round_upward_and_escape(void *guard)
+{
+	fesetround(FE_UPWARD);
+	ouro_guard_escape(guard);
+}
+
+Test(fiber_control, escape_takes_the_rounding_mode_back)
+{
+	struct ouro_guard guard;
+
+#ifdef OURO_FIBER_UCONTEXT
+	cr_skip_test("longjmp() does not");
+#endif
+	cr_assert_not(ouro_guard_call(&guard, round_upward_and_escape, &guard));
+	cr_assert_eq(fegetround(), FE_TONEAREST);
 }
 
 #ifdef __x86_64__

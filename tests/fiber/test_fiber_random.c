@@ -31,7 +31,8 @@ struct job {
  * all registers that a call must keep, and stack besides. */
 __attribute__((noinline)) static void work(struct job *job, bool waits)
 {
-	uint64_t a = job->start, b = a ^ 0x9e3779b97f4a7c15, c = a * 3, d = a + 17, e = ~a, f = a << 7;
+	uint64_t a = job->start, b = a ^ 0x9e3779b97f4a7c15, c = a * 3, d = a + 17, e = ~a,
+		 f = a << 7;
 	double x = (double)(a & 1023), y = x / 3, z = x / 7;
 	uint64_t kept[32];
 

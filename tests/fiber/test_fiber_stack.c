@@ -212,7 +212,8 @@ Test(fiber_stack, trim_drops_pages_of_what_it_gives_back)
 	}
 	cr_assert_eq(fibers.free_count, 1);
 	cr_assert_gt(fibers.stacks.mapped_bytes, 0);
-	cr_assert_lt(resident_pages(), 2 * STACK_BYTES / 2 / PAGE);
+	/* The one that stays is at two places. */
+	cr_assert_leq(resident_pages(), 2 * STACK_BYTES / 2 / PAGE);
 	ouro_fibers_fini(&fibers);
 }
 

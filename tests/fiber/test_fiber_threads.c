@@ -45,7 +45,8 @@ static void *run_loop(void *arg)
 	cr_assert_eq(ouro_fibers_init(&loop->fibers, &options), 0);
 	for (int times = 0; times < TIMES; times++) {
 		for (int i = 0; i < FIBERS; i++)
-			cr_assert_eq(ouro_fiber_start(&loop->fibers, add_under_guard, loop, &started[i]),
+			cr_assert_eq(ouro_fiber_start(&loop->fibers, add_under_guard, loop,
+						      &started[i]),
 				     0);
 		for (int round = 0; round < ROUNDS; round++)
 			for (int i = 0; i < FIBERS; i++)
