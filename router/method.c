@@ -26,3 +26,20 @@ struct ouro_str ouro_method_name(enum ouro_method method)
 {
 	return names[(unsigned)method < OURO_METHOD_COUNT ? method : OURO_METHOD_COUNT];
 }
+
+size_t ouro_methods_print(uint64_t mask, char *out)
+{
+	char *at = out;
+
+	for (unsigned i = 0; i < OURO_METHOD_COUNT; i++) {
+		if (!(mask >> i & 1))
+			continue;
+		if (at > out) {
+			memcpy(at, ", ", 2);
+			at += 2;
+		}
+		memcpy(at, names[i].ptr, names[i].len);
+		at += names[i].len;
+	}
+	return (size_t)(at - out);
+}

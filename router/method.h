@@ -57,4 +57,15 @@ enum ouro_method ouro_method_lookup(struct ouro_str name);
 /* The name of @method; empty for OURO_METHOD_COUNT. Static memory. */
 struct ouro_str ouro_method_name(enum ouro_method method);
 
+/* Room for the names of all methods, with ", " between them. */
+enum {
+#define OURO_METHOD_BYTES(id, name) +(int)sizeof(name) - 1 + 2
+	OURO_METHODS_TEXT_BYTES_MAX = 0 OURO_METHODS(OURO_METHOD_BYTES)
+#undef OURO_METHOD_BYTES
+};
+
+/* Writes the names of the methods in @mask, in the order above: "GET, HEAD, POST". @out has room
+ * for OURO_METHODS_TEXT_BYTES_MAX. Returns the bytes; there is no terminator. */
+size_t ouro_methods_print(uint64_t mask, char *out);
+
 #endif

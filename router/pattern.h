@@ -7,38 +7,45 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct ouro_regex;
+
+/* The most specific first. */
+enum ouro_segment_kind {
+	OURO_SEGMENT_STATIC,
+	OURO_SEGMENT_U64,
+	OURO_SEGMENT_I64,
+	OURO_SEGMENT_UUID,
+	OURO_SEGMENT_REGEX,
+	OURO_SEGMENT_PARAM,
+	OURO_SEGMENT_TAIL,
+};
+
 struct ouro_segment {
-	uint16_t offset; /* within the pattern */
-	uint16_t len;    /* of a parameter: its name, without the braces */
-	bool is_param;
+	enum ouro_segment_kind kind;
+	struct ouro_str text; /* static: its bytes, canonical; regex: the expression; else empty */
+	struct ouro_str name; /* of a parameter */
+	struct ouro_regex *regex; /* the expression once the route is added; borrowed */
 };
 
 /* What lies between the slashes; there is at least one segment, perhaps an empty one. */
 struct ouro_pattern {
-	struct ouro_str text;
 	uint32_t count;
 	uint32_t param_count;
 	struct ouro_segment segments[OURO_ROUTER_SEGMENTS_MAX];
 };
 
-/* Takes @text apart, which @pattern goes on pointing to. Returns NULL, or what is wrong with it. */
-const char *ouro_pattern_parse(struct ouro_pattern *pattern, struct ouro_str text);
+/* Takes @text apart. Static segments are written canonically at @canonical, which has room for as
+ * many bytes as @text has; @pattern points into both. Returns NULL, or what is wrong with it. */
+const char *ouro_pattern_parse(struct ouro_pattern *pattern, struct ouro_str text, char *canonical);
 
-static inline struct ouro_str ouro_pattern_segment(const struct ouro_pattern *pattern,
-						   uint32_t index)
+/* NULL, or what is wrong with the name of a parameter. */
+const char *ouro_pattern_check_name(struct ouro_str name);
+
+/* Whether both segments fit the same values; names make no difference. */
+static inline bool ouro_segment_is_same(const struct ouro_segment *a, const struct ouro_segment *b)
 {
-	const struct ouro_segment *segment = &pattern->segments[index];
-
-	return (struct ouro_str){ pattern->text.ptr + segment->offset, segment->len };
+	return a->kind == b->kind && a->text.len == b->text.len &&
+	       (a->text.len == 0 || __builtin_memcmp(a->text.ptr, b->text.ptr, a->text.len) == 0);
 }
-
-/* Orders patterns so that those with a common beginning stand together, and of these the one that
- * ends there first, then static segments by length and bytes, then parameters whatever their names.
- * 0: both fit the same paths. */
-int ouro_pattern_compare(const struct ouro_pattern *a, const struct ouro_pattern *b);
-
-/* Orders the segments at @index of two patterns, as above; a missing one comes first. */
-int ouro_pattern_compare_at(const struct ouro_pattern *a, const struct ouro_pattern *b,
-			    uint32_t index);
 
 #endif

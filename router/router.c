@@ -1,19 +1,21 @@
-/* Routes while they are collected: see router/router.h. */
+/* The router as others see it: see router/router.h. */
 #include "router/router.h"
 
 #include "base/str.h"
+#include "router/draft.h"
 #include "router/match.h"
 #include "router/table.h"
+#include "router/url.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+enum { MESSAGE_BYTES = 256 };
+
 struct ouro_router {
-	struct ouro_route_draft **routes; /* until it is compiled */
-	size_t count;
-	size_t capacity;
+	struct ouro_draft draft;  /* until it is compiled */
 	struct ouro_table *table; /* from then on */
 };
 
@@ -22,123 +24,110 @@ struct ouro_router *ouro_router_create(void)
 	return calloc(1, sizeof(struct ouro_router));
 }
 
-static void free_routes(struct ouro_router *router)
-{
-	for (size_t i = 0; i < router->count; i++)
-		free(router->routes[i]);
-	free(router->routes);
-	router->routes = NULL;
-	router->count = router->capacity = 0;
-}
-
 void ouro_router_destroy(struct ouro_router *router)
 {
 	if (!router)
 		return;
-	free_routes(router);
-	free(router->table);
+	ouro_draft_fini(&router->draft);
+	ouro_table_destroy(router->table);
 	free(router);
 }
 
-/* Says on behalf of whom and what is wrong; returns @err. */
-static int refuse(int err, struct ouro_str method, struct ouro_str pattern, const char *wrong,
-		  char *message, size_t message_bytes)
+static int clip(struct ouro_str text)
 {
+	return text.len < 200 ? (int)text.len : 200;
+}
+
+/* Says which route it is: "GET example.com/a/{x} (file.c:12)". */
+static void print_route(char *out, size_t room, struct ouro_str method, struct ouro_str host,
+			struct ouro_str pattern, struct ouro_str place)
+{
+	bool has_place = place.len > 0;
+
+	if (method.len == 0)
+		method = OURO_STR("ANY");
+	snprintf(out, room, "%.*s %.*s%.*s%s%.*s%s", clip(method), method.ptr, clip(host), host.ptr,
+		 clip(pattern), pattern.ptr, has_place ? " (" : "", clip(place), place.ptr,
+		 has_place ? ")" : "");
+}
+
+/* Says on behalf of whom, and what is wrong; returns @err. */
+static int refuse(int err, const struct ouro_route_spec *spec, const char *wrong, char *message,
+		  size_t message_bytes)
+{
+	char route[2 * MESSAGE_BYTES];
+
+	print_route(route, sizeof(route), spec->method, spec->host, spec->pattern, spec->place);
 	if (message && message_bytes > 0)
-		snprintf(message, message_bytes, "route %.*s %.*s: %s", (int)method.len, method.ptr,
-			 (int)pattern.len, pattern.ptr, wrong);
+		snprintf(message, message_bytes, "route %s: %s", route, wrong);
 	return err;
 }
 
-static bool has_route(const struct ouro_router *router, const struct ouro_route_draft *route)
+/* The same where another route is in the way; @what says how. */
+static int refuse_for(const struct ouro_draft_route *other, const struct ouro_route_spec *spec,
+		      const char *what, char *message, size_t message_bytes)
 {
-	for (size_t i = 0; i < router->count; i++)
-		if (router->routes[i]->method == route->method &&
-		    ouro_pattern_compare(&router->routes[i]->pattern, &route->pattern) == 0)
-			return true;
-	return false;
+	char route[2 * MESSAGE_BYTES], another[2 * MESSAGE_BYTES];
+
+	print_route(route, sizeof(route), spec->method, spec->host, spec->pattern, spec->place);
+	print_route(another, sizeof(another), ouro_method_name(other->method), other->host_text,
+		    other->text, other->place);
+	if (message && message_bytes > 0)
+		snprintf(message, message_bytes, "route %s %s %s", route, what, another);
+	return -EEXIST;
 }
 
-static int reserve(struct ouro_router *router)
+int ouro_router_add(struct ouro_router *router, const struct ouro_route_spec *spec, char *message,
+		    size_t message_bytes)
 {
-	size_t capacity = router->capacity ? router->capacity * 2 : 16;
-	struct ouro_route_draft **routes;
-
-	if (router->count < router->capacity)
-		return 0;
-	routes = realloc(router->routes, capacity * sizeof(struct ouro_route_draft *));
-	if (!routes)
-		return -ENOMEM;
-	router->routes = routes;
-	router->capacity = capacity;
-	return 0;
-}
-
-/* A route with a copy of the pattern behind it in the same memory. */
-static struct ouro_route_draft *create_route(enum ouro_method method, struct ouro_str pattern,
-					     void *handler)
-{
-	struct ouro_route_draft *route = malloc(sizeof(*route) + pattern.len);
-
-	if (!route)
-		return NULL;
-	memcpy(route + 1, pattern.ptr, pattern.len);
-	route->method = method;
-	route->handler = handler;
-	return route;
-}
-
-int ouro_router_add(struct ouro_router *router, struct ouro_str method, struct ouro_str pattern,
-		    void *handler, char *message, size_t message_bytes)
-{
-	enum ouro_method id = ouro_method_lookup(method);
-	struct ouro_route_draft *route;
-	const char *wrong;
+	char wrong[MESSAGE_BYTES] = "out of memory";
+	const struct ouro_draft_route *other;
+	struct ouro_draft_route *route;
 	int err;
 
 	if (router->table)
-		return refuse(-EINVAL, method, pattern, "the router is compiled", message,
-			      message_bytes);
-	if (id == OURO_METHOD_COUNT)
-		return refuse(-EINVAL, method, pattern, "no known method", message, message_bytes);
-	if (pattern.len > OURO_ROUTER_PATTERN_BYTES_MAX)
-		return refuse(-EINVAL, method, ouro_str(pattern.ptr, 32), "too long", message,
-			      message_bytes);
-	route = reserve(router) ? NULL : create_route(id, pattern, handler);
-	if (!route)
-		return refuse(-ENOMEM, method, pattern, "out of memory", message, message_bytes);
-	wrong = ouro_pattern_parse(&route->pattern, ouro_str((char *)(route + 1), pattern.len));
-	err = -EINVAL;
-	if (!wrong && has_route(router, route)) {
-		wrong = "a route with this method fits the same paths";
-		err = -EEXIST;
-	}
-	if (wrong) {
+		return refuse(-EINVAL, spec, "the router is compiled", message, message_bytes);
+	err = ouro_draft_route_create(spec, &route, wrong, sizeof(wrong));
+	if (err)
+		return refuse(err, spec, wrong, message, message_bytes);
+	other = ouro_draft_find_double(&router->draft, route);
+	if (other) {
 		free(route);
-		return refuse(err, method, pattern, wrong, message, message_bytes);
+		return refuse_for(other, spec, "fits the same paths as", message, message_bytes);
 	}
-	route->index = (uint32_t)router->count;
-	router->routes[router->count++] = route;
-	return 0;
+	other = ouro_draft_find_name(&router->draft, route);
+	if (other) {
+		free(route);
+		return refuse_for(other, spec, "has the name of", message, message_bytes);
+	}
+	err = ouro_draft_add(&router->draft, route, wrong, sizeof(wrong));
+	return err ? refuse(err, spec, wrong, message, message_bytes) : 0;
 }
 
-int ouro_router_compile(struct ouro_router *router)
+int ouro_router_compile(struct ouro_router *router, char *message, size_t message_bytes)
 {
-	int err;
+	const char *wrong = "out of memory";
+	int err = -EINVAL;
 
-	if (router->table)
-		return -EINVAL;
-	err = ouro_table_create(router->routes, router->count, &router->table);
+	if (!router->table)
+		err = ouro_table_create(&router->draft, &router->table);
+	if (err == -EINVAL)
+		wrong = "the routes are compiled already";
+	else if (err == -E2BIG)
+		wrong = "more routes than a table can hold";
 	if (!err)
-		free_routes(router);
+		ouro_draft_fini(&router->draft);
+	else if (message && message_bytes > 0)
+		snprintf(message, message_bytes, "%s", wrong);
 	return err;
 }
 
-enum ouro_match_result ouro_router_match(const struct ouro_router *router, enum ouro_method method,
-					 struct ouro_str path, struct ouro_match *out)
+enum ouro_match_result ouro_router_match(const struct ouro_router *router,
+					 const struct ouro_match_query *query,
+					 struct ouro_match *out)
 {
 	assert(router->table);
-	return ouro_table_match(router->table, method, path, out);
+	return ouro_table_match(router->table, query, out);
 }
 
 struct ouro_str ouro_match_param(const struct ouro_match *match, struct ouro_str name)
@@ -147,4 +136,34 @@ struct ouro_str ouro_match_param(const struct ouro_match *match, struct ouro_str
 		if (ouro_str_eq(match->names[i], name))
 			return match->values[i];
 	return ouro_str(NULL, 0);
+}
+
+bool ouro_router_needs_scratch(const struct ouro_router *router)
+{
+	assert(router->table);
+	return router->table->regex_count > 0;
+}
+
+struct ouro_router_scratch *ouro_router_scratch_create(const struct ouro_router *router)
+{
+	(void)router;
+	return ouro_regex_scratch_create();
+}
+
+size_t ouro_router_table_bytes(const struct ouro_router *router)
+{
+	size_t bytes;
+
+	assert(router->table);
+	bytes = router->table->bytes;
+	for (uint32_t i = 0; i < router->table->regex_count; i++)
+		bytes += ouro_regex_bytes(router->table->regexes[i]);
+	return bytes;
+}
+
+ssize_t ouro_router_url(const struct ouro_router *router, struct ouro_str name,
+			const struct ouro_url_param *params, size_t count, char *out, size_t room)
+{
+	assert(router->table);
+	return ouro_table_url(router->table, name, params, count, out, room);
 }

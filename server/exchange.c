@@ -222,7 +222,12 @@ static void run_nothing_found(struct ouro_ctx *ctx, enum ouro_match_result resul
 {
 	if (result == OURO_MATCH_METHOD_NOT_ALLOWED) {
 		/* RFC 9110, 15.5.6: a 405 says what would be allowed. */
-		ouro_set_header(ctx, "allow", ctx->match.allow);
+		char *allow = ouro_arena_alloc(&ctx->arena, OURO_METHODS_TEXT_BYTES_MAX);
+
+		if (allow)
+			ouro_set_header(ctx, "allow",
+					ouro_str(allow,
+						 ouro_methods_print(ctx->match.allowed, allow)));
 		ouro_respond_status(ctx, 405, NULL);
 	} else {
 		ouro_respond_status(ctx, 404, NULL);
@@ -250,7 +255,11 @@ void ouro_exchange_run(struct ouro_ctx *ctx)
 		give_up_body(ctx);
 		return;
 	}
-	result = ouro_router_match(server->router, method, ouro_path(ctx), &ctx->match);
+	result = ouro_router_match(server->router,
+				   &(struct ouro_match_query){ .method = method,
+							       .path = ouro_path(ctx),
+							       .scratch = ctx->worker->scratch },
+				   &ctx->match);
 	if (result == OURO_MATCH_FOUND)
 		run_route(ctx);
 	else

@@ -118,7 +118,10 @@ int ouro_server_route(struct ouro_server *server, const char *method, const char
 	if (!route)
 		return -ENOMEM;
 	route->handler = handler;
-	err = ouro_router_add(server->router, ouro_str_c(method), ouro_str_c(pattern), route,
+	err = ouro_router_add(server->router,
+			      &(struct ouro_route_spec){ .method = ouro_str_c(method),
+							 .pattern = ouro_str_c(pattern),
+							 .handler = route },
 			      message, sizeof(message));
 	if (err) {
 		ouro_log(&server->log, OURO_LOG_ERROR, "route %s %s: %s", method, pattern, message);
@@ -357,7 +360,7 @@ int ouro_server_start(struct ouro_server *server)
 		if (err)
 			return err;
 	}
-	err = ouro_router_compile(server->router);
+	err = ouro_router_compile(server->router, NULL, 0);
 	if (err && err != -EINVAL) /* -EINVAL: compiled by an earlier start */
 		return err;
 	err = ouro_server_choose_backend(server);

@@ -183,6 +183,14 @@ int ouro_worker_open(struct ouro_worker *worker)
 		ouro_loop_fini(&worker->loop);
 		return err;
 	}
+	if (ouro_router_needs_scratch(worker->server->router)) {
+		worker->scratch = ouro_router_scratch_create(worker->server->router);
+		if (!worker->scratch) {
+			ouro_conns_fini(&worker->conns);
+			ouro_loop_fini(&worker->loop);
+			return -ENOMEM;
+		}
+	}
 	init_pools(worker);
 	worker->limits = worker->server->limits;
 	worker->limits.last_host = &worker->last_host;
@@ -201,6 +209,8 @@ void ouro_worker_close(struct ouro_worker *worker)
 	ouro_timer_stop(&worker->loop.timers, &worker->drain_timer);
 	ouro_conns_fini(&worker->conns);
 	fini_pools(worker);
+	ouro_router_scratch_destroy(worker->scratch);
+	worker->scratch = NULL;
 	ouro_loop_fini(&worker->loop);
 }
 

@@ -35,6 +35,7 @@ struct ouro_worker {
 	struct ouro_pool carries;
 	struct ouro_pool inq_items;
 	struct ouro_timer trim;
+	struct ouro_router_scratch *scratch; /* NULL where no route has an expression */
 
 	struct ouro_http1_limits limits;
 	struct ouro_http1_last_host last_host;

@@ -365,7 +365,7 @@ static void start(struct site *site)
 	worker->listeners = calloc(1, sizeof(*worker->listeners));
 	worker->listen_fds = calloc(1, sizeof(*worker->listen_fds));
 	worker->listen_fds[0] = SIM_LISTENER_FD;
-	if (ouro_router_compile(server->router) || ouro_worker_open(worker))
+	if (ouro_router_compile(server->router, NULL, 0) || ouro_worker_open(worker))
 		sim_fail("cannot open the worker");
 	site->worker = worker;
 	site->loop = &worker->loop;
