@@ -16,6 +16,9 @@
 	X(responses_4xx, "responses begun with a 4xx status")                                      \
 	X(responses_5xx, "responses begun with a 5xx status")                                      \
 	X(timeouts, "connections ended by a timeout")                                              \
+	X(handler_timeouts, "handlers that ran into handler_timeout_ms")                           \
+	X(fibers_refused, "requests refused over fibers_max")                                      \
+	X(panics, "handlers, hooks and callbacks that panicked")                                   \
 	X(bytes_received, "bytes received")                                                        \
 	X(bytes_sent, "bytes taken by the kernel")                                                 \
 	X(bytes_copied, "payload and head bytes moved in memory")                                  \

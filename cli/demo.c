@@ -5,18 +5,20 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SLOW_MS_MAX = 60000 };
+enum { SLOW_MS_MAX = 60000, STREAM_CHUNKS_MAX = 1000000, STREAM_BYTES_MAX = 1 << 20 };
 
 static void page(struct ouro_ctx *ctx)
 {
 	ouro_send_static(ctx, 200, "text/html; charset=utf-8",
 			 (struct ouro_str){ cli_demo_page, strlen(cli_demo_page) });
 }
+OURO_GET("/", page, OURO_INLINE);
 
 static void plaintext(struct ouro_ctx *ctx)
 {
 	ouro_text(ctx, 200, OURO_STR("Hello, World!"));
 }
+OURO_GET("/plaintext", plaintext, OURO_INLINE);
 
 /* ---- JSON, put together piece by piece ---- */
 
@@ -63,6 +65,7 @@ static void json(struct ouro_ctx *ctx)
 	json_add(&json, OURO_STR("}"));
 	json_send(&json);
 }
+OURO_GET("/json", json, OURO_INLINE);
 
 static bool add_pair(void *arg, struct ouro_str name, struct ouro_str value)
 {
@@ -91,6 +94,7 @@ static void query(struct ouro_ctx *ctx)
 	json_add(&json, OURO_STR("]"));
 	json_send(&json);
 }
+OURO_GET("/query", query);
 
 /* ---- The others ---- */
 
@@ -98,24 +102,15 @@ static void user(struct ouro_ctx *ctx)
 {
 	ouro_text(ctx, 200, ouro_param(ctx, "id"));
 }
+OURO_GET("/users/{id}", user);
+OURO_GET("/orders/{id:[0-9]+}", user);
 
-/* Begins with the first piece of the body, so that a body that never comes, or is malformed from
- * its beginning, still gets the status that it deserves. */
-static void echo_chunk(struct ouro_ctx *ctx, struct ouro_slice chunk, bool last)
-{
-	const char *type = ouro_data(ctx);
-
-	if (!ouro_is_answered(ctx))
-		ouro_begin(ctx, 200, type ? type : "application/octet-stream",
-			   ouro_body_length(ctx));
-	ouro_write_slice(ctx, chunk);
-	if (last)
-		ouro_end(ctx);
-}
-
+/* Begins when the first piece of the body has come, so that a body that never comes, or is malformed
+ * from its beginning, still gets the status that it deserves. */
 static void echo(struct ouro_ctx *ctx)
 {
-	struct ouro_str type = ouro_header(ctx, "content-type");
+	struct ouro_str type = ouro_header_at(ctx, OURO_FIELD_CONTENT_TYPE);
+	struct ouro_slice chunk;
 	char *copy = type.len ? ouro_alloc(ctx, type.len + 1) : NULL;
 
 	if (!ouro_has_body(ctx)) {
@@ -126,49 +121,74 @@ static void echo(struct ouro_ctx *ctx)
 		memcpy(copy, type.ptr, type.len);
 		copy[type.len] = '\0';
 	}
-	ouro_set_data(ctx, copy);
-	ouro_on_body(ctx, echo_chunk);
+	if (ouro_body_read(ctx, &chunk) < 0)
+		return;
+	ouro_begin(ctx, 200, copy ? copy : "application/octet-stream", ouro_body_length(ctx));
+	do
+		ouro_write_slice(ctx, chunk);
+	while (ouro_body_read(ctx, &chunk) > 0);
 }
+OURO_ROUTE("GET, POST, PUT", "/echo", echo);
 
-static void slow_over(struct ouro_ctx *ctx)
+/* The query parameter @name as a number up to @max; false where it is something else. */
+static bool number(struct ouro_ctx *ctx, const char *name, unsigned max, unsigned *value)
 {
-	ouro_text(ctx, 200, OURO_STR("ok"));
+	struct ouro_str text = ouro_query(ctx, name);
+	unsigned sum = 0;
+
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.ptr[i] < '0' || text.ptr[i] > '9' || sum > max / 10)
+			return false;
+		sum = sum * 10 + (unsigned)(text.ptr[i] - '0');
+	}
+	*value = sum;
+	return sum <= max;
 }
 
 static void slow(struct ouro_ctx *ctx)
 {
-	struct ouro_str text = ouro_query(ctx, "ms");
-	unsigned ms = 0;
+	unsigned ms;
 
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.ptr[i] < '0' || text.ptr[i] > '9' || ms > SLOW_MS_MAX) {
-			ms = SLOW_MS_MAX + 1;
-			break;
-		}
-		ms = ms * 10 + (unsigned)(text.ptr[i] - '0');
+	if (!number(ctx, "ms", SLOW_MS_MAX, &ms))
+		ouro_error(ctx, 400, "ms must be a number from 0 to 60000");
+	else if (ouro_sleep(ctx, ms) == 0)
+		ouro_text(ctx, 200, OURO_STR("ok"));
+}
+/* Whoever closes its side behind the request still gets its answer. */
+OURO_GET("/slow", slow, OURO_HALF_CLOSE);
+
+static void stream(struct ouro_ctx *ctx)
+{
+	static const char piece[STREAM_BYTES_MAX];
+	unsigned chunks, bytes;
+
+	if (!number(ctx, "chunks", STREAM_CHUNKS_MAX, &chunks) ||
+	    !number(ctx, "bytes", STREAM_BYTES_MAX, &bytes)) {
+		ouro_error(ctx, 400, "chunks and bytes must be numbers up to 1000000 and 1048576");
+		return;
 	}
-	if (ms > SLOW_MS_MAX)
-		ouro_text(ctx, 400, OURO_STR("ms must be a number from 0 to 60000\n"));
-	else if (ouro_after(ctx, ms, slow_over))
-		ouro_text(ctx, 503, OURO_STR("out of memory\n"));
+	ouro_begin(ctx, 200, "application/octet-stream", OURO_LENGTH_UNKNOWN);
+	while (chunks-- > 0)
+		if (ouro_write_slice(ctx, (struct ouro_slice){ piece, bytes, NULL }))
+			return;
+}
+OURO_GET("/stream", stream);
+
+static void panic(struct ouro_ctx *ctx)
+{
+	ouro_panic(ctx, "as it was asked to");
+}
+OURO_GET("/panic", panic);
+OURO_GET("/metrics", ouro_metrics);
+
+static void on_panic(struct ouro_ctx *ctx)
+{
+	ouro_text(ctx, 500, OURO_STR("the handler panicked; the server goes on\n"));
 }
 
 int cli_add_demo(struct ouro_server *server)
 {
-	static const struct {
-		const char *method, *pattern;
-		ouro_handler_fn handler;
-	} routes[] = {
-		{ "GET", "/", page },       { "GET", "/plaintext", plaintext },
-		{ "GET", "/json", json },   { "GET", "/users/{id}", user },
-		{ "GET", "/query", query }, { "GET", "/echo", echo },
-		{ "POST", "/echo", echo },  { "PUT", "/echo", echo },
-		{ "GET", "/slow", slow },   { "GET", "/metrics", ouro_metrics },
-	};
-	int err = 0;
+	int err = ouro_server_hook(server, OURO_HOOK_PANIC, 0, on_panic);
 
-	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]) && !err; i++)
-		err = ouro_server_route(server, routes[i].method, routes[i].pattern,
-					routes[i].handler);
-	return err;
+	return err ? err : ouro_server_declared(server);
 }

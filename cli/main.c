@@ -9,6 +9,7 @@
 static void print_usage(void)
 {
 	puts("usage: ouro demo [flags]     serve the demo until SIGTERM or Ctrl-C\n"
+	     "       ouro routes [flags]   list the demo's routes\n"
 	     "       ouro --features       what this kernel offers, and what is used\n"
 	     "       ouro --version\n"
 	     "       ouro --help\n"
@@ -56,6 +57,54 @@ static int run_demo(const struct cli_options *options)
 	return err;
 }
 
+static void print_route(const struct ouro_route_info *route)
+{
+	printf("%-7s %-28s %s%s", route->method, route->pattern, route->place,
+	       route->run_inline ? "  inline" : "");
+	if (*route->host)
+		printf("  host %s", route->host);
+	if (*route->name)
+		printf("  name %s", route->name);
+	if (route->middleware_count)
+		printf("  middleware %zu", route->middleware_count);
+	puts(route->guarded ? "  guarded" : "");
+}
+
+static int print_routes(const struct cli_options *options)
+{
+	struct ouro_route_info *routes = NULL;
+	struct ouro_server *server;
+	ssize_t count = 0;
+	int err = ouro_server_create(&server, &options->server);
+
+	if (err)
+		return err;
+	err = cli_add_demo(server);
+	if (!err)
+		count = ouro_server_routes(server, NULL, 0);
+	if (count > 0) {
+		routes = calloc((size_t)count, sizeof(*routes));
+		if (routes)
+			count = ouro_server_routes(server, routes, (size_t)count);
+	}
+	for (ssize_t i = 0; routes && i < count; i++)
+		print_route(&routes[i]);
+	free(routes);
+	ouro_server_destroy(server);
+	return count < 0 ? (int)count : err;
+}
+
+static int list_routes(int argc, char **argv)
+{
+	struct cli_options options = { 0 };
+	int err = cli_parse_options(argc, argv, &options);
+
+	if (!err)
+		err = print_routes(&options);
+	free((void *)(uintptr_t)options.more_listen);
+	return exit_code(err);
+}
+
 static int serve_demo(int argc, char **argv)
 {
 	struct cli_options options = { 0 };
@@ -73,6 +122,8 @@ int main(int argc, char **argv)
 
 	if (strcmp(command, "demo") == 0)
 		return serve_demo(argc - 2, argv + 2);
+	if (strcmp(command, "routes") == 0)
+		return list_routes(argc - 2, argv + 2);
 	if (strcmp(command, "--features") == 0)
 		return print_features();
 	if (strcmp(command, "--version") == 0) {

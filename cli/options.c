@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum kind { KIND_U32, KIND_U64, KIND_BACKEND, KIND_LISTEN, KIND_SWITCH };
+enum kind { KIND_U32, KIND_U64, KIND_BACKEND, KIND_PATHS, KIND_LISTEN, KIND_SWITCH };
 
 struct flag {
 	const char *name;
@@ -39,6 +39,16 @@ static const struct flag flags[] = {
 	     "N    for the client to take output (30000)"),
 	FLAG("drain-timeout-ms", KIND_U32, drain_timeout_ms,
 	     "N    for requests in progress at the end (10000)"),
+	FLAG("paths", KIND_PATHS, paths,
+	     "NAME what of a path counts: canonical, redirect or exact (canonical)"),
+	FLAG("no-auto-options", KIND_SWITCH, no_auto_options,
+	     "     OPTIONS without a route of its own is 405"),
+	FLAG("fiber-stack-bytes", KIND_U32, fiber_stack_bytes,
+	     "N    stack of a handler that waits (65536)"),
+	FLAG("fibers-max", KIND_U32, fibers_max, "N    handlers in progress on a loop (65536)"),
+	FLAG("offload-threads", KIND_U32, offload_threads, "N    for offloaded work (4)"),
+	FLAG("offload-queue-max", KIND_U32, offload_queue_max,
+	     "N    offloaded work that waits for these (1024)"),
 	FLAG("recv-buffers", KIND_U32, recv_buffers, "N    receive buffers of a loop (256)"),
 	FLAG("recv-buffer-bytes", KIND_U32, recv_buffer_bytes, "N    size of each (16384)"),
 	FLAG("completion-entries", KIND_U32, completion_entries,
@@ -89,6 +99,19 @@ static int parse_backend(const struct flag *flag, const char *text,
 	return 0;
 }
 
+static int parse_paths(const struct flag *flag, const char *text, enum ouro_paths *paths)
+{
+	if (strcmp(text, "canonical") == 0)
+		*paths = OURO_PATHS_CANONICAL;
+	else if (strcmp(text, "redirect") == 0)
+		*paths = OURO_PATHS_REDIRECT;
+	else if (strcmp(text, "exact") == 0)
+		*paths = OURO_PATHS_EXACT;
+	else
+		return complain(flag->name, text, "it must be canonical, redirect or exact");
+	return 0;
+}
+
 static int set_flag(const struct flag *flag, const char *text, struct cli_options *options,
 		    const char **more)
 {
@@ -109,6 +132,8 @@ static int set_flag(const struct flag *flag, const char *text, struct cli_option
 		return err;
 	case KIND_BACKEND:
 		return parse_backend(flag, text, &options->server.backend);
+	case KIND_PATHS:
+		return parse_paths(flag, text, &options->server.paths);
 	case KIND_LISTEN:
 		if (options->server.listen)
 			more[options->more_listen_count++] = text;

@@ -16,7 +16,7 @@ int main(void)
 
 	if (err)
 		return EXIT_FAILURE;
-	err = ouro_server_route(server, "GET", "/hello/{name}", hello);
+	err = ouro_server_route(server, "GET", "/hello/{name}", hello, NULL);
 	if (!err)
 		err = ouro_server_run(server); /* SIGTERM drains, then this returns 0 */
 	ouro_server_destroy(server);

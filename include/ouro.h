@@ -5,8 +5,11 @@
 #include "ouro/base.h"
 #include "ouro/context.h"
 #include "ouro/cookie.h"
+#include "ouro/data.h"
 #include "ouro/field.h"
 #include "ouro/log.h"
+#include "ouro/routes.h"
 #include "ouro/server.h"
+#include "ouro/wait.h"
 
 #endif

@@ -70,7 +70,7 @@ static enum ouro_parse begin_chunk(struct ouro_http1_parser *p)
 		ouro_http1_enter(p, OURO_HTTP1_TRAILERS);
 		return OURO_PARSE_MORE;
 	}
-	if (bytes > p->limits->body_bytes_max - p->body_bytes)
+	if (bytes > p->body_bytes_max - p->body_bytes)
 		return ouro_http1_fail(p, 413, "body too large");
 	p->body_left = bytes;
 	ouro_http1_enter(p, OURO_HTTP1_CHUNK_DATA);

@@ -321,6 +321,7 @@ static enum ouro_parse check_framing(struct ouro_http1_parser *p, const struct f
 static void begin_body(struct ouro_http1_parser *p)
 {
 	p->body_bytes = 0;
+	p->body_bytes_max = p->limits->body_bytes_max;
 	p->body_left = p->content_length;
 	if (!p->has_body)
 		ouro_http1_enter(p, OURO_HTTP1_DONE);

@@ -100,7 +100,9 @@ struct ouro_http1_parser {
 	bool upgrade;          /* it offers to switch to what the Upgrade field names */
 	uint64_t known;        /* bit 1 << id for each known field that is there */
 	uint64_t content_length;
-	uint64_t body_bytes; /* payload given out so far */
+	uint64_t body_bytes;     /* payload given out so far */
+	uint64_t body_bytes_max; /* of the limits; whoever knows better may change it between
+				  * check_head and the first parse_body */
 
 	/* Private, for bodies. */
 	uint64_t body_left;  /* payload to come, of a counted body or of its chunk */

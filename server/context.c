@@ -2,12 +2,15 @@
  * respond.c. */
 #include "base/str.h"
 #include "proto/json_escape.h"
+#include "proto/request_id.h"
 #include "proto/target.h"
-#include "server/exchange.h"
 #include "server/server_private.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <string.h>
+
+enum { URL_PARAMS_MAX = OURO_ROUTER_PARAMS_MAX };
 
 static struct ouro_str view(const struct ouro_ctx *ctx, struct ouro_span span)
 {
@@ -32,6 +35,13 @@ struct ouro_str ouro_path(const struct ouro_ctx *ctx)
 struct ouro_str ouro_query_string(const struct ouro_ctx *ctx)
 {
 	return view(ctx, ctx->parser.query);
+}
+
+struct ouro_str ouro_pattern(const struct ouro_ctx *ctx)
+{
+	return ctx->verdict == OURO_VERDICT_FOUND && ctx->endpoint != ctx->worker->server->fallback
+		       ? ctx->match.pattern
+		       : OURO_STR("");
 }
 
 struct ouro_str ouro_param(struct ouro_ctx *ctx, const char *name)
@@ -104,6 +114,29 @@ struct ouro_str ouro_header(const struct ouro_ctx *ctx, const char *name)
 	return index < 0 ? (struct ouro_str){ 0 } : view(ctx, ctx->parser.fields[index].value);
 }
 
+struct ouro_str ouro_header_at(const struct ouro_ctx *ctx, enum ouro_field field)
+{
+	int index = -1;
+
+	if (field != OURO_FIELD_NONE && ctx->parser.known >> field & 1)
+		index = ouro_http1_find(&ctx->parser, field, -1);
+	return index < 0 ? (struct ouro_str){ 0 } : view(ctx, ctx->parser.fields[index].value);
+}
+
+void ouro_header_each(struct ouro_ctx *ctx, const char *name, ouro_pair_fn fn, void *arg)
+{
+	struct ouro_str wanted = ouro_str_c(name);
+
+	for (uint32_t i = 0; i < ctx->parser.field_count; i++) {
+		struct ouro_str own = view(ctx, ctx->parser.fields[i].name);
+
+		if (name && !ouro_str_eq_nocase(own, wanted))
+			continue;
+		if (!fn(arg, own, view(ctx, ctx->parser.fields[i].value)))
+			return;
+	}
+}
+
 struct ouro_str ouro_host(const struct ouro_ctx *ctx)
 {
 	return view(ctx, ctx->parser.host);
@@ -138,20 +171,22 @@ static void send_continue(struct ouro_ctx *ctx)
 	ouro_stream_commit(ctx->stream, line.len);
 }
 
+void ouro_body_expect(struct ouro_ctx *ctx)
+{
+	if (ctx->request != OURO_REQUEST_BODY)
+		return;
+	send_continue(ctx);
+	ctx->stream->stamp_ms = ouro_loop_ms(&ctx->worker->loop);
+	ouro_stream_check_at(ctx->stream, ctx->stream->stamp_ms + ctx->endpoint->body_timeout_ms);
+}
+
 int ouro_on_body(struct ouro_ctx *ctx, ouro_body_fn fn)
 {
-	if (ctx->on_body)
+	if (ctx->on_body || ctx->body_finished)
 		return -EALREADY;
 	ctx->on_body = fn;
-	if (ctx->request == OURO_REQUEST_BODY) {
-		send_continue(ctx);
-		ctx->stream->stamp_ms = ouro_loop_ms(&ctx->worker->loop);
-		ouro_stream_check_at(ctx->stream,
-				     ctx->stream->stamp_ms +
-					     ctx->worker->server->options.body_timeout_ms);
-		return 0;
-	}
-	/* There is none: the session tells it so, from the loop as always. */
+	/* Where there is none the session tells it so, from the loop as always. */
+	ouro_body_expect(ctx);
 	return 0;
 }
 
@@ -185,8 +220,25 @@ void ouro_keep_alive(struct ouro_ctx *ctx, bool keep)
 		ctx->keep_alive = false;
 }
 
+void ouro_close(struct ouro_ctx *ctx)
+{
+	ctx->keep_alive = false;
+}
+
+bool ouro_is_closed(const struct ouro_ctx *ctx)
+{
+	return ctx->cancelled || ctx->closing;
+}
+
+uint64_t ouro_connection_id(const struct ouro_ctx *ctx)
+{
+	/* Ids of a loop have 48 bits. */
+	return (uint64_t)ctx->worker->index << 48 | ouro_conn_id(ouro_conn_of(ctx->stream));
+}
+
 void ouro_abort(struct ouro_ctx *ctx)
 {
+	ouro_held_drop(ctx);
 	ctx->request = OURO_REQUEST_FAILED;
 	if (ctx->response != OURO_RESPONSE_DONE)
 		ctx->response = OURO_RESPONSE_RESET;
@@ -205,6 +257,95 @@ struct ouro_str ouro_peer(struct ouro_ctx *ctx)
 		return OURO_STR("");
 	ouro_address_print(&peer, text);
 	return ouro_str_c(text);
+}
+
+struct ouro_str ouro_request_id(struct ouro_ctx *ctx)
+{
+	struct ouro_str sent = ouro_header_at(ctx, OURO_FIELD_X_REQUEST_ID);
+	char *made;
+
+	if (ctx->request_id.ptr)
+		return ctx->request_id;
+	if (sent.ptr && ouro_request_id_is_valid(sent))
+		return ctx->request_id = sent;
+	made = ouro_arena_alloc(&ctx->arena, OURO_REQUEST_ID_BYTES);
+	if (!made)
+		return OURO_STR("");
+	ouro_request_ids_next(&ctx->worker->request_ids, made);
+	return ctx->request_id = ouro_str(made, OURO_REQUEST_ID_BYTES);
+}
+
+int ouro_set_attribute(struct ouro_ctx *ctx, const char *key, void *value)
+{
+	struct ouro_attribute_node *node = ctx->attributes;
+
+	while (node && strcmp(node->key, key) != 0)
+		node = node->next;
+	if (!node) {
+		node = ouro_arena_alloc(&ctx->arena, sizeof(*node));
+		if (!node)
+			return -ENOMEM;
+		*node = (struct ouro_attribute_node){ ctx->attributes, key, NULL };
+		ctx->attributes = node;
+	}
+	node->value = value;
+	return 0;
+}
+
+void *ouro_attribute(const struct ouro_ctx *ctx, const char *key)
+{
+	for (const struct ouro_attribute_node *node = ctx->attributes; node; node = node->next)
+		if (node->key == key || strcmp(node->key, key) == 0)
+			return node->value;
+	return NULL;
+}
+
+struct ouro_str ouro_date(struct ouro_ctx *ctx)
+{
+	return ouro_ctx_copy(ctx, ouro_str(ouro_worker_date(ctx->worker), OURO_DATE_BYTES));
+}
+
+struct ouro_str ouro_url(struct ouro_ctx *ctx, const char *name, ...)
+{
+	struct ouro_url_value params[URL_PARAMS_MAX];
+	const char *param;
+	size_t count = 0, room = OURO_ROUTER_PATTERN_BYTES_MAX + 1;
+	ssize_t len = -EINVAL;
+	va_list args;
+	char *out;
+
+	va_start(args, name);
+	while ((param = va_arg(args, const char *)) != NULL && count < URL_PARAMS_MAX) {
+		params[count] =
+			(struct ouro_url_value){ param, ouro_str_c(va_arg(args, const char *)) };
+		room += 3 * params[count++].value.len;
+	}
+	va_end(args);
+	out = param ? NULL : ouro_arena_alloc(&ctx->arena, room);
+	if (out)
+		len = ouro_server_url(ctx->worker->server, name, params, count, out, room);
+	return len < 0 ? (struct ouro_str){ 0 } : ouro_str(out, (size_t)len);
+}
+
+struct ouro_str ouro_ctx_copy(struct ouro_ctx *ctx, struct ouro_str text)
+{
+	char *copy = ouro_arena_alloc(&ctx->arena, text.len ? text.len : 1);
+
+	if (!copy)
+		return (struct ouro_str){ 0 };
+	memcpy(copy, text.ptr, text.len);
+	return ouro_str(copy, text.len);
+}
+
+char *ouro_ctx_copy_c(struct ouro_ctx *ctx, struct ouro_str text)
+{
+	char *copy = ouro_arena_alloc(&ctx->arena, text.len + 1);
+
+	if (!copy)
+		return NULL;
+	memcpy(copy, text.ptr, text.len);
+	copy[text.len] = '\0';
+	return copy;
 }
 
 struct ouro_str ouro_json_string(struct ouro_ctx *ctx, struct ouro_str text)

@@ -1,10 +1,9 @@
 /* The exchange: see server/exchange.h. */
 #include "server/exchange.h"
 
-#include "proto/target.h"
+#include "server/ref.h"
 #include "server/server_private.h"
 
-#include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +19,17 @@ static void on_timer(struct ouro_timer *timer)
 	ouro_h1_advance(ctx);
 }
 
+/* The handler has had its time. */
+static void on_limit(struct ouro_timer *timer)
+{
+	struct ouro_ctx *ctx =
+		(struct ouro_ctx *)(void *)((char *)timer - offsetof(struct ouro_ctx, limit_timer));
+
+	ouro_counter_add(&ctx->worker->loop.counters.handler_timeouts, 1);
+	ouro_ctx_cancel(ctx, true);
+	ouro_h1_advance(ctx);
+}
+
 /* The state of an exchange in which nothing has happened, but for its input. */
 static void clear(struct ouro_ctx *ctx)
 {
@@ -28,6 +38,7 @@ static void clear(struct ouro_ctx *ctx)
 	memset((char *)ctx + from, 0, offsetof(struct ouro_ctx, match) - from);
 	ctx->keep_alive = true;
 	ctx->match.param_count = 0;
+	ctx->endpoint = ctx->worker->server->fallback;
 	ouro_http1_parser_init(&ctx->parser, &ctx->worker->limits);
 }
 
@@ -46,9 +57,25 @@ struct ouro_ctx *ouro_exchange_create(struct ouro_worker *worker, struct ouro_st
 	ctx->input_paused = false;
 	ctx->closing = false;
 	ctx->timer = (struct ouro_timer){ .on_due = on_timer };
+	ctx->wait_timer = (struct ouro_timer){ .on_due = ouro_suspend_on_timer };
+	ctx->limit_timer = (struct ouro_timer){ .on_due = on_limit };
 	ctx->arena = (struct ouro_arena){ .pool = &worker->arenas };
+	ctx->jobs = 0;
+	ctx->abandoned = false;
 	clear(ctx);
 	return ctx;
+}
+
+static void stop_timers(struct ouro_ctx *ctx)
+{
+	struct ouro_timers *timers = &ctx->worker->loop.timers;
+
+	if (ouro_timer_is_set(&ctx->timer))
+		ouro_timer_stop(timers, &ctx->timer);
+	if (ouro_timer_is_set(&ctx->wait_timer))
+		ouro_timer_stop(timers, &ctx->wait_timer);
+	if (ouro_timer_is_set(&ctx->limit_timer))
+		ouro_timer_stop(timers, &ctx->limit_timer);
 }
 
 /* Gives back what one request held. */
@@ -56,8 +83,15 @@ static void release_request(struct ouro_ctx *ctx)
 {
 	struct ouro_worker *worker = ctx->worker;
 
-	if (ouro_timer_is_set(&ctx->timer))
-		ouro_timer_stop(&worker->loop.timers, &ctx->timer);
+	assert(!ctx->fiber);
+	if (ctx->deferred)
+		ouro_deferred_run(ctx);
+	if (ctx->ref)
+		ouro_ref_drop(ctx);
+	stop_timers(ctx);
+	ouro_held_drop(ctx);
+	ouro_buf_unref(ctx->chunk.buf);
+	ouro_buf_unref(ctx->body_buf);
 	ouro_buf_unref(ctx->head_buf);
 	if (ctx->carry_room == OURO_CARRY_BYTES)
 		ouro_pool_put(&worker->carries, ctx->carry);
@@ -69,13 +103,24 @@ static void release_request(struct ouro_ctx *ctx)
 
 void ouro_exchange_destroy(struct ouro_ctx *ctx)
 {
+	struct ouro_pool *pool = &ctx->worker->exchanges;
+
+	if (ctx->jobs > 0) {
+		/* They use the request's memory. The last of them comes back here. */
+		ctx->abandoned = true;
+		stop_timers(ctx);
+		if (ctx->ref)
+			ouro_ref_drop(ctx);
+		return;
+	}
 	release_request(ctx);
 	ouro_inq_clear(&ctx->queue);
-	ouro_pool_put(&ctx->worker->exchanges, ctx);
+	ouro_pool_put(pool, ctx);
 }
 
 void ouro_exchange_reset(struct ouro_ctx *ctx)
 {
+	assert(ctx->jobs == 0);
 	release_request(ctx);
 	clear(ctx);
 }
@@ -95,19 +140,34 @@ static void log_handler(const struct ouro_ctx *ctx, const char *fault)
 		 path.ptr, fault);
 }
 
-/* A handler has returned: it must have answered, or be waiting for something. */
-static void look_after_call(struct ouro_ctx *ctx)
+static void look_at_nothing(struct ouro_ctx *ctx)
 {
-	if (ctx->closing || ctx->response == OURO_RESPONSE_DONE || ouro_exchange_is_waiting(ctx))
+	if (ctx->timed_out) {
+		ouro_respond_error(ctx, 503, "the handler took too long");
+	} else if (ctx->cancelled) {
+		/* Nobody is there to be answered. */
+		ouro_abort(ctx);
+	} else {
+		log_handler(ctx, "returned without an answer");
+		ouro_respond_error(ctx, 500, NULL);
+	}
+}
+
+void ouro_exchange_look(struct ouro_ctx *ctx)
+{
+	if (ctx->closing || ctx->fiber || ouro_exchange_is_waiting(ctx))
 		return;
 	switch ((enum ouro_response_state)ctx->response) {
 	case OURO_RESPONSE_NONE:
-		log_handler(ctx, "returned without an answer");
-		ouro_respond_status(ctx, 500, NULL);
+		look_at_nothing(ctx);
+		return;
+	case OURO_RESPONSE_HELD:
+		ouro_flush(ctx);
 		return;
 	case OURO_RESPONSE_BODY:
-		log_handler(ctx, "did not end its response");
-		ouro_abort(ctx);
+		if (ctx->length_known && ctx->length_left > 0 && !ctx->bodyless && !ctx->cancelled)
+			log_handler(ctx, "did not end its response");
+		ouro_end(ctx);
 		return;
 	case OURO_RESPONSE_DONE:
 	case OURO_RESPONSE_RESET:
@@ -118,27 +178,54 @@ static void look_after_call(struct ouro_ctx *ctx)
 /* The response is complete before the request: what is left of the body is read and thrown away. */
 static void give_up_body(struct ouro_ctx *ctx)
 {
-	if (ctx->response != OURO_RESPONSE_DONE || ctx->request != OURO_REQUEST_BODY)
-		return;
-	ctx->on_body = NULL;
+	if (ctx->response == OURO_RESPONSE_DONE && ctx->request == OURO_REQUEST_BODY)
+		ctx->on_body = NULL;
+}
+
+/* Something of the user's has returned to the loop, or panicked. */
+static void after_call(struct ouro_ctx *ctx, bool returned)
+{
+	if (!returned) {
+		/* Of a handler that panicked in a callback nothing else goes on either. */
+		ouro_ctx_cancel(ctx, false);
+		ouro_panic_aftermath(ctx);
+	}
+	ouro_exchange_look(ctx);
+	give_up_body(ctx);
 }
 
 void ouro_exchange_call(struct ouro_ctx *ctx, ouro_handler_fn fn)
 {
-	fn(ctx);
-	look_after_call(ctx);
-	give_up_body(ctx);
+	after_call(ctx, ouro_try(ctx, fn));
+}
+
+struct body_call {
+	struct ouro_ctx *ctx;
+	struct ouro_slice chunk;
+	bool last;
+};
+
+static void call_on_body(struct ouro_ctx *ctx)
+{
+	const struct body_call *call = ctx->callback_arg;
+
+	ctx->on_body(ctx, call->chunk, call->last);
 }
 
 void ouro_exchange_body(struct ouro_ctx *ctx, struct ouro_slice chunk, bool last)
 {
+	struct body_call call = { ctx, chunk, last };
+
+	if (ctx->waiting == OURO_WAITING_BODY) {
+		ouro_suspend_on_chunk(ctx, chunk, last);
+		return;
+	}
 	if (!ctx->on_body)
 		return;
 	if (last)
 		ctx->body_finished = true;
-	ctx->on_body(ctx, chunk, last);
-	look_after_call(ctx);
-	give_up_body(ctx);
+	ctx->callback_arg = &call;
+	after_call(ctx, ouro_try(ctx, call_on_body));
 }
 
 static void tell_gone(struct ouro_ctx *ctx)
@@ -146,17 +233,18 @@ static void tell_gone(struct ouro_ctx *ctx)
 	ouro_handler_fn fn = ctx->on_gone;
 
 	ctx->on_gone = NULL;
-	if (fn)
-		fn(ctx);
+	if (fn && !ouro_try(ctx, fn))
+		ouro_panic_aftermath(ctx);
 }
 
-void ouro_exchange_fail(struct ouro_ctx *ctx, unsigned status, const char *reason)
+void ouro_exchange_fail(struct ouro_ctx *ctx, unsigned status, const char *reason, int err)
 {
-	bool unbegun = ctx->response == OURO_RESPONSE_NONE;
+	bool unbegun = ctx->response == OURO_RESPONSE_NONE || ctx->response == OURO_RESPONSE_HELD;
 
 	ctx->request = OURO_REQUEST_FAILED;
 	ctx->keep_alive = false;
 	ctx->closing = true;
+	ctx->fail_result = err;
 	if (!unbegun) {
 		ouro_exchange_gone(ctx);
 		ouro_stream_close(ctx->stream, ctx->response == OURO_RESPONSE_DONE
@@ -165,9 +253,12 @@ void ouro_exchange_fail(struct ouro_ctx *ctx, unsigned status, const char *reaso
 		return;
 	}
 	ctx->field_count = 0;
-	ouro_respond_status(ctx, status, reason);
+	ctx->hold = false;
+	ouro_held_drop(ctx);
+	ouro_respond_error(ctx, status, reason);
 	/* The handler's own answer, if it was still to come, has no place any more. */
 	tell_gone(ctx);
+	ouro_ctx_cancel(ctx, false);
 	/* The client may be sending still; a reset would take the answer with it. */
 	ouro_stream_close(ctx->stream, OURO_CLOSE_LINGER);
 }
@@ -175,93 +266,10 @@ void ouro_exchange_fail(struct ouro_ctx *ctx, unsigned status, const char *reaso
 void ouro_exchange_gone(struct ouro_ctx *ctx)
 {
 	ctx->closing = true;
-	if (ctx->response == OURO_RESPONSE_DONE)
-		return;
-	ctx->response = OURO_RESPONSE_RESET;
-	tell_gone(ctx);
-}
-
-/* Decodes the path parameters, in place where there is nothing to decode. */
-static int decode_params(struct ouro_ctx *ctx)
-{
-	for (uint32_t i = 0; i < ctx->match.param_count; i++) {
-		struct ouro_str raw = ctx->match.values[i];
-		ssize_t len;
-		char *out;
-
-		ctx->params[i] = raw;
-		if (!memchr(raw.ptr, '%', raw.len))
-			continue;
-		out = ouro_arena_alloc(&ctx->arena, raw.len);
-		if (!out)
-			return -ENOMEM;
-		len = ouro_target_decode(raw, out, raw.len);
-		if (len < 0)
-			return (int)len;
-		ctx->params[i] = ouro_str(out, (size_t)len);
+	if (ctx->response != OURO_RESPONSE_DONE) {
+		ouro_held_drop(ctx);
+		ctx->response = OURO_RESPONSE_RESET;
+		tell_gone(ctx);
 	}
-	return 0;
-}
-
-static void run_route(struct ouro_ctx *ctx)
-{
-	const struct ouro_route *route = ctx->match.handler;
-	int err = decode_params(ctx);
-
-	if (err) {
-		ouro_respond_status(ctx, err == -ENOMEM ? 503 : 400,
-				    "malformed escape in the path");
-		give_up_body(ctx);
-		return;
-	}
-	ctx->handler = route->handler;
-	ouro_exchange_call(ctx, ctx->handler);
-}
-
-static void run_nothing_found(struct ouro_ctx *ctx, enum ouro_match_result result)
-{
-	if (result == OURO_MATCH_METHOD_NOT_ALLOWED) {
-		/* RFC 9110, 15.5.6: a 405 says what would be allowed. */
-		char *allow = ouro_arena_alloc(&ctx->arena, OURO_METHODS_TEXT_BYTES_MAX);
-
-		if (allow)
-			ouro_set_header(ctx, "allow",
-					ouro_str(allow,
-						 ouro_methods_print(ctx->match.allowed, allow)));
-		ouro_respond_status(ctx, 405, NULL);
-	} else {
-		ouro_respond_status(ctx, 404, NULL);
-	}
-	give_up_body(ctx);
-}
-
-void ouro_exchange_run(struct ouro_ctx *ctx)
-{
-	const struct ouro_server *server = ctx->worker->server;
-	enum ouro_method method = server->methods[ctx->parser.method];
-	enum ouro_match_result result;
-
-	ctx->is_head = method == OURO_METHOD_HEAD;
-	if (ctx->parser.form == OURO_TARGET_AUTHORITY) {
-		/* CONNECT: we are no proxy (RFC 9110, 9.3.6). */
-		ctx->keep_alive = false;
-		ouro_respond_status(ctx, 501, "CONNECT is not supported");
-		give_up_body(ctx);
-		return;
-	}
-	if (ctx->parser.form == OURO_TARGET_ASTERISK) {
-		/* OPTIONS of the server as a whole (RFC 9110, 9.3.7). */
-		ouro_send(ctx, 204, NULL, OURO_STR(""));
-		give_up_body(ctx);
-		return;
-	}
-	result = ouro_router_match(server->router,
-				   &(struct ouro_match_query){ .method = method,
-							       .path = ouro_path(ctx),
-							       .scratch = ctx->worker->scratch },
-				   &ctx->match);
-	if (result == OURO_MATCH_FOUND)
-		run_route(ctx);
-	else
-		run_nothing_found(ctx, result);
+	ouro_ctx_cancel(ctx, false);
 }

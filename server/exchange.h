@@ -8,10 +8,13 @@
 #include "base/inq.h"
 #include "base/stream.h"
 #include "engine/timer.h"
-#include "ouro/context.h"
+#include "fiber/fiber.h"
+#include "fiber/guard.h"
+#include "ouro/data.h"
 #include "proto/http1_parse.h"
 #include "proto/http1_write.h"
 #include "router/router.h"
+#include "server/endpoint.h"
 #include "server/worker.h"
 
 enum ouro_request_state {
@@ -23,12 +26,54 @@ enum ouro_request_state {
 
 enum ouro_response_state {
 	OURO_RESPONSE_NONE,
+	OURO_RESPONSE_HELD, /* complete, and not written yet: middleware may add to it */
 	OURO_RESPONSE_BODY, /* head written, body not complete */
 	OURO_RESPONSE_DONE,
 	OURO_RESPONSE_RESET, /* cut off */
 };
 
+/* What a suspended handler waits for. */
+enum ouro_waiting {
+	OURO_WAITING_NOTHING,
+	OURO_WAITING_TIME,
+	OURO_WAITING_BODY,
+	OURO_WAITING_DRAIN,
+	OURO_WAITING_POLL,
+	OURO_WAITING_OFFLOAD,
+	OURO_WAITING_EVENT,
+};
+
+/* What became of looking for a route. */
+enum ouro_verdict {
+	OURO_VERDICT_FOUND,
+	OURO_VERDICT_NOT_FOUND,
+	OURO_VERDICT_NOT_ALLOWED,
+	OURO_VERDICT_BAD_PATH, /* a malformed escape */
+	OURO_VERDICT_REDIRECT, /* the canonical path is another */
+	OURO_VERDICT_NO_MEMORY,
+};
+
 enum { OURO_FIELDS_SET_MAX = 32 };
+
+struct ouro_deferred {
+	struct ouro_deferred *next;
+	ouro_defer_fn fn;
+	void *arg;
+};
+
+struct ouro_attribute_node {
+	struct ouro_attribute_node *next;
+	const char *key;
+	void *value;
+};
+
+/* A complete answer that is held. */
+struct ouro_held {
+	uint16_t status;
+	bool is_static;         /* the body outlives the server */
+	struct ouro_str type;   /* content type; in the arena or static */
+	struct ouro_slice body; /* static, in the arena, or in a buffer of its own */
+};
 
 struct ouro_ctx {
 	struct ouro_worker *worker;
@@ -42,8 +87,12 @@ struct ouro_ctx {
 	bool input_paused;
 	bool closing; /* the connection is being closed: nothing is read any more */
 
-	struct ouro_timer timer;
+	struct ouro_timer timer;       /* ouro_after() */
+	struct ouro_timer wait_timer;  /* how long a suspended handler waits */
+	struct ouro_timer limit_timer; /* the route's handler_timeout_ms */
 	struct ouro_arena arena;
+	uint32_t jobs;  /* offloaded and not done: they may use the arena and the head */
+	bool abandoned; /* destroyed but for @jobs */
 
 	/* From here to @match: of the request in progress, zero at its start. */
 	bool end_told;    /* it was told that the peer ended; first: see clear() */
@@ -55,7 +104,19 @@ struct ouro_ctx {
 	bool bodyless; /* by method or status the response has none */
 	bool chunked;  /* framing of the response */
 	bool length_known;
-	bool body_finished;   /* on_body was told of the end */
+	bool body_finished; /* the handler was told of the end of the request body */
+	bool hold;          /* complete answers are held: middleware has yet to see them */
+	bool cancelled;     /* nothing is waited for any more */
+	bool timed_out;     /* because handler_timeout_ms is over */
+	bool hooks_failed;  /* one panicked: they are left out from now on */
+	bool event_set;     /* ouro_resume() came and ouro_wait() did not see it yet */
+	bool whole_body;    /* @body is all of it */
+	uint8_t waiting;    /* enum ouro_waiting; not NOTHING: @fiber is suspended */
+	uint8_t deaf;       /* waiting calls since it was cancelled */
+	uint8_t verdict;    /* enum ouro_verdict */
+	uint16_t status;    /* of the answer */
+	uint16_t error_status;
+	uint16_t chain_at;    /* the next of the route's chain */
 	uint64_t length_left; /* of a response whose length is known */
 
 	const char *head;          /* first byte of the request head, contiguous */
@@ -63,11 +124,33 @@ struct ouro_ctx {
 	char *carry;               /* a head that came in pieces is put together here */
 	uint32_t carry_len, carry_room;
 
-	ouro_handler_fn handler;
+	const struct ouro_endpoint *endpoint;
+	ouro_handler_fn task;      /* what the fiber runs */
+	struct ouro_fiber *fiber;  /* suspended, or NULL */
+	struct ouro_guard *guard;  /* where a panic goes */
+	int wait_result;           /* what the suspended call returns */
+	int fail_result;           /* what cancelled calls return instead of -ECANCELED; 0: that */
+	int event_value;           /* what ouro_resume() brought */
+	struct ouro_slice chunk;   /* what ouro_body_read() gave last; it holds the buffer */
+	struct ouro_buf *body_buf; /* holds @body, if the arena does not */
+	struct ouro_str body;
+	struct ouro_poll_wait *poll;
+	struct ouro_offload_wait *job;
+	struct ouro_ref_slot *ref;
+	struct ouro_deferred *deferred;
+	struct ouro_attribute_node *attributes;
+	struct ouro_held held;
+	const char *error_detail;
+	const char *panic_message;
+	const char *json_fault;
+	struct ouro_str request_id;
+	struct ouro_str path; /* by which the route was found */
+
 	ouro_body_fn on_body;
 	ouro_handler_fn on_after;
 	ouro_handler_fn on_drain;
 	ouro_handler_fn on_gone;
+	void *callback_arg; /* of a callback while it is called */
 	void *data;
 	struct ouro_field_line *fields; /* set by the handler; in the arena */
 	size_t field_count;
@@ -82,32 +165,113 @@ struct ouro_ctx {
 /* Leases an exchange for @stream; NULL when out of memory. */
 struct ouro_ctx *ouro_exchange_create(struct ouro_worker *worker, struct ouro_stream *stream);
 
-/* Gives back all that the exchange holds, and the exchange. */
+/* Gives back all that the exchange holds, and the exchange. No handler of it is suspended. */
 void ouro_exchange_destroy(struct ouro_ctx *ctx);
 
 /* Makes ready for the next request on the connection, in the same exchange. */
 void ouro_exchange_reset(struct ouro_ctx *ctx);
 
-/* The head is complete at ctx->head and parsed: routes it and calls its handler. */
-void ouro_exchange_run(struct ouro_ctx *ctx);
-
-/* Calls @fn of the user's with @ctx, then looks at what it left behind. */
+/* Calls @fn of the user's with @ctx from the loop, then looks at what it left behind. */
 void ouro_exchange_call(struct ouro_ctx *ctx, ouro_handler_fn fn);
 
 /* Passes a piece of the body to whoever asked for it. */
 void ouro_exchange_body(struct ouro_ctx *ctx, struct ouro_slice chunk, bool last);
 
-/* Answers with @status and a line of text, @reason, and closes the connection behind it. Where a
- * response has begun already, the connection is reset instead. */
-void ouro_exchange_fail(struct ouro_ctx *ctx, unsigned status, const char *reason);
+/* Answers with @status and @reason, and closes the connection behind it. Where a response has begun
+ * already, the connection is reset instead. A handler that waits gets @err. */
+void ouro_exchange_fail(struct ouro_ctx *ctx, unsigned status, const char *reason, int err);
 
-/* The client has gone before the exchange was complete: tells the handler that asked. */
+/* The client has gone before the exchange was complete: tells the handler. */
 void ouro_exchange_gone(struct ouro_ctx *ctx);
 
 /* Whether somebody will call the handler again. */
 bool ouro_exchange_is_waiting(const struct ouro_ctx *ctx);
 
-/* Answers with the engine's own text for @status. */
-void ouro_respond_status(struct ouro_ctx *ctx, unsigned status, const char *reason);
+/* The handler's part is over, in whichever way: it must have answered, or be called again. */
+void ouro_exchange_look(struct ouro_ctx *ctx);
+
+/* ---- pipeline.c ---- */
+
+/* The head is complete at ctx->head and parsed: runs hooks, routes it, runs its chain. */
+void ouro_pipeline_run(struct ouro_ctx *ctx);
+
+/* Runs the hooks of @phase; with @until_answered no more once there is an answer. */
+void ouro_hooks_run(struct ouro_ctx *ctx, enum ouro_hook phase, bool until_answered);
+
+/* Runs the hooks of @phase for a connection without a request. */
+void ouro_hooks_run_for(struct ouro_worker *worker, struct ouro_stream *stream,
+			enum ouro_hook phase);
+
+/* ---- path.c ---- */
+
+/* Finds the endpoint of the request: sets ctx->endpoint, @match, @path, @verdict. */
+void ouro_path_route(struct ouro_ctx *ctx);
+
+/* The handler of the endpoint for requests that have no other: answers as ctx->verdict says. */
+void ouro_path_refuse(struct ouro_ctx *ctx);
+
+/* ---- panic.c ---- */
+
+/* Calls @fn; false where it panicked: then nothing of it runs any more. */
+bool ouro_try(struct ouro_ctx *ctx, ouro_handler_fn fn);
+
+/* What follows a panic, in place of the handler. */
+void ouro_panic_aftermath(struct ouro_ctx *ctx);
+
+/* What follows a panic of a hook: the engine's own answer, without hooks. */
+void ouro_panic_plainly(struct ouro_ctx *ctx);
+
+/* Calls what was deferred, the last first. */
+void ouro_deferred_run(struct ouro_ctx *ctx);
+
+/* ---- suspend.c ---- */
+
+/* Suspends the handler that runs until ouro_ctx_wake(). What it was woken with, or why it cannot
+ * wait. */
+int ouro_ctx_suspend(struct ouro_ctx *ctx, enum ouro_waiting what);
+
+/* Whether the handler that runs could be suspended: 0, or what a waiting call returns else. */
+int ouro_ctx_may_wait(struct ouro_ctx *ctx);
+
+/* Goes on with the suspended handler, whose call returns @result. From the loop; the session is to be
+ * advanced afterwards. */
+void ouro_ctx_wake(struct ouro_ctx *ctx, int result);
+
+/* Ends whatever the handler waits for, now and later: its waiting calls return -ECANCELED, or -ETIMEDOUT
+ * where @timed_out. From the loop, or from the handler itself. */
+void ouro_ctx_cancel(struct ouro_ctx *ctx, bool timed_out);
+
+/* The time that the handler waits for, or at most, is over. */
+void ouro_suspend_on_timer(struct ouro_timer *timer);
+
+/* Suspends as ouro_ctx_suspend(), for at most @ms; OURO_FOREVER: for ever. */
+int ouro_ctx_suspend_for(struct ouro_ctx *ctx, enum ouro_waiting what, uint32_t ms);
+
+/* ---- read.c ---- */
+
+/* The handler wants the body: a client that waits for it is told to send it, and has so much time. */
+void ouro_body_expect(struct ouro_ctx *ctx);
+
+/* A piece of the body for the handler that waits for it. */
+void ouro_suspend_on_chunk(struct ouro_ctx *ctx, struct ouro_slice chunk, bool last);
+
+/* Lets go of the poll or the job that the handler waited for: it is cancelled. */
+void ouro_poll_abandon(struct ouro_ctx *ctx);
+void ouro_offload_abandon(struct ouro_ctx *ctx);
+
+/* ---- answers ---- */
+
+/* Answers with the engine's own text for @status, without hooks. */
+void ouro_respond_plain(struct ouro_ctx *ctx, unsigned status, const char *detail);
+
+/* As ouro_error(), for texts that outlive the exchange, and NULL. */
+void ouro_respond_error(struct ouro_ctx *ctx, unsigned status, const char *detail);
+
+/* Drops an answer that is held. */
+void ouro_held_drop(struct ouro_ctx *ctx);
+
+/* @text copied into the arena; absent when out of memory. ouro_ctx_copy_c() terminates it. */
+struct ouro_str ouro_ctx_copy(struct ouro_ctx *ctx, struct ouro_str text);
+char *ouro_ctx_copy_c(struct ouro_ctx *ctx, struct ouro_str text);
 
 #endif

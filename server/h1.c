@@ -2,7 +2,6 @@
  * after the other, and keeps its deadlines. Between requests it has no memory of its own: the
  * connection's events are the idle ones and its user is the worker; while a request is in progress
  * they are the active ones and its user is the exchange. */
-#include "server/exchange.h"
 #include "server/server_private.h"
 
 #include <errno.h>
@@ -24,6 +23,12 @@ static uint32_t now_ms(const struct ouro_worker *worker)
 static const struct ouro_options *options_of(const struct ouro_worker *worker)
 {
 	return &worker->server->options;
+}
+
+/* How long the client may keep us waiting for its body. */
+static uint32_t body_timeout(const struct ouro_ctx *ctx)
+{
+	return ctx->endpoint->body_timeout_ms;
 }
 
 static void become_idle(struct ouro_worker *worker, struct ouro_stream *stream)
@@ -108,10 +113,9 @@ static void begin_request(struct ouro_ctx *ctx)
 	ctx->request = ctx->parser.has_body ? OURO_REQUEST_BODY : OURO_REQUEST_DONE;
 	if (ctx->parser.has_body) {
 		ctx->stream->stamp_ms = now_ms(worker);
-		ouro_stream_check_at(ctx->stream,
-				     ctx->stream->stamp_ms + options_of(worker)->body_timeout_ms);
+		ouro_stream_check_at(ctx->stream, ctx->stream->stamp_ms + body_timeout(ctx));
 	}
-	ouro_exchange_run(ctx);
+	ouro_pipeline_run(ctx);
 }
 
 static void step_head(struct ouro_ctx *ctx)
@@ -125,19 +129,19 @@ static void step_head(struct ouro_ctx *ctx)
 	parsed = ouro_http1_parse_head(&ctx->parser, piece, ctx->in.len, &consumed);
 	if (parsed == OURO_PARSE_DONE) {
 		if (!settle_head(ctx, piece, consumed)) {
-			ouro_exchange_fail(ctx, 503, "out of memory");
+			ouro_exchange_fail(ctx, 503, "out of memory", -ENOMEM);
 			return;
 		}
 		take_from_input(ctx, consumed);
 		parsed = ouro_http1_check_head(&ctx->parser, ctx->head);
 	} else if (parsed == OURO_PARSE_MORE) {
 		if (!carry_piece(ctx, piece, ctx->in.len))
-			ouro_exchange_fail(ctx, 503, "out of memory");
+			ouro_exchange_fail(ctx, 503, "out of memory", -ENOMEM);
 		ctx->in.len = 0;
 		return;
 	}
 	if (parsed == OURO_PARSE_BAD)
-		ouro_exchange_fail(ctx, ctx->parser.status, ctx->parser.reason);
+		ouro_exchange_fail(ctx, ctx->parser.status, ctx->parser.reason, -EBADMSG);
 	else
 		begin_request(ctx);
 }
@@ -148,7 +152,8 @@ static void step_head(struct ouro_ctx *ctx)
  * more use for it. */
 static bool body_is_wanted(const struct ouro_ctx *ctx)
 {
-	return ctx->on_body || ctx->response == OURO_RESPONSE_DONE;
+	return ctx->on_body || ctx->waiting == OURO_WAITING_BODY ||
+	       (ctx->response == OURO_RESPONSE_DONE && !ctx->fiber);
 }
 
 static void step_body(struct ouro_ctx *ctx)
@@ -161,7 +166,8 @@ static void step_body(struct ouro_ctx *ctx)
 
 	take_from_input(ctx, consumed);
 	if (parsed == OURO_PARSE_BAD) {
-		ouro_exchange_fail(ctx, ctx->parser.status, ctx->parser.reason);
+		ouro_exchange_fail(ctx, ctx->parser.status, ctx->parser.reason,
+				   ctx->parser.status == 413 ? -EMSGSIZE : -EBADMSG);
 		return;
 	}
 	ctx->stream->stamp_ms = now_ms(ctx->worker);
@@ -206,7 +212,7 @@ static void end_exchange(struct ouro_ctx *ctx)
 	bool unread = ctx->in.len > 0 || ctx->queue.bytes > 0 || ctx->request != OURO_REQUEST_DONE;
 
 	/* A drain that began behind the head of this response could not be told in it. */
-	if (!ctx->keep_alive || ctx->worker->draining) {
+	if (!ctx->keep_alive || ctx->worker->draining || ctx->jobs > 0) {
 		ctx->closing = true;
 		/* Input that we do not answer may still be on its way; a client that was promised
 		 * more than this response may have sent another request already. */
@@ -217,13 +223,27 @@ static void end_exchange(struct ouro_ctx *ctx)
 	ouro_exchange_reset(ctx);
 }
 
+/* The client sends no more. Half-closing behind a request is legal, and the answer may be waited for.
+ * But most clients that do it are gone: a handler that asked to be told takes it for that, one that
+ * waits is told so and may answer all the same. */
+static void tell_end(struct ouro_ctx *ctx)
+{
+	ctx->end_told = true;
+	if (ctx->endpoint->half_close)
+		return;
+	if (ctx->on_gone)
+		ouro_stream_close(ctx->stream, OURO_CLOSE_ABORT);
+	else if (ctx->fiber)
+		ouro_ctx_cancel(ctx, false);
+}
+
 /* No more input will come, and what there is has been used up. */
 static void end_of_input(struct ouro_ctx *ctx)
 {
 	switch ((enum ouro_request_state)ctx->request) {
 	case OURO_REQUEST_HEAD:
 		if (ctx->parser.head_bytes > 0) {
-			ouro_exchange_fail(ctx, 400, "the request ends within its head");
+			ouro_exchange_fail(ctx, 400, "the request ends within its head", -EBADMSG);
 			return;
 		}
 		ctx->closing = true;
@@ -234,27 +254,22 @@ static void end_of_input(struct ouro_ctx *ctx)
 			ctx->closing = true;
 			ouro_stream_close(ctx->stream, OURO_CLOSE_FLUSH);
 		} else {
-			ouro_exchange_fail(ctx, 400, "the request ends within its body");
+			ouro_exchange_fail(ctx, 400, "the request ends within its body", -EBADMSG);
 		}
 		return;
 	case OURO_REQUEST_DONE:
-		/* Half-closing after the request is legal, and the answer may be waited for. A
-		 * handler that asked to be told of the end takes it for the client's leaving. */
-		ctx->end_told = true;
-		if (ctx->on_gone)
-			ouro_stream_close(ctx->stream, OURO_CLOSE_ABORT);
+		tell_end(ctx);
 		return;
 	case OURO_REQUEST_FAILED:
 		return;
 	}
 }
-
 /* One step; false when there is nothing to be done until something happens. */
 static bool step(struct ouro_ctx *ctx)
 {
 	if (ctx->closing)
 		return false;
-	if (ctx->response == OURO_RESPONSE_DONE &&
+	if (ctx->response == OURO_RESPONSE_DONE && !ctx->fiber &&
 	    (ctx->request == OURO_REQUEST_DONE || !ctx->keep_alive)) {
 		end_exchange(ctx);
 		return true;
@@ -264,9 +279,14 @@ static bool step(struct ouro_ctx *ctx)
 			ouro_exchange_body(ctx, (struct ouro_slice){ "", 0, NULL }, true);
 			return true;
 		}
-		if (ctx->peer_ended && !ctx->end_told)
-			end_of_input(ctx);
-		return false;
+		if (!ctx->peer_ended || ctx->end_told)
+			return false;
+		end_of_input(ctx);
+		return true;
+	}
+	if (ctx->peer_ended && !ctx->end_told && ctx->fiber && ctx->waiting != OURO_WAITING_BODY) {
+		tell_end(ctx);
+		return true;
 	}
 	if (ouro_stream_pending(ctx->stream) > OURO_STREAM_PENDING_HIGH)
 		return false;
@@ -319,7 +339,7 @@ static void leave_exchange(struct ouro_ctx *ctx)
 {
 	struct ouro_stream *stream = ctx->stream;
 
-	if (ctx->closing && ctx->response != OURO_RESPONSE_DONE)
+	if (ctx->closing && (ctx->response != OURO_RESPONSE_DONE || ctx->fiber))
 		ouro_exchange_gone(ctx);
 	drop_input(ctx);
 	if (ctx->input_paused)
@@ -390,7 +410,9 @@ static void active_on_drain(struct ouro_stream *stream)
 	ctx->on_drain = NULL;
 	/* What the client owes us it owes us from now on. */
 	stream->stamp_ms = now_ms(ctx->worker);
-	if (fn)
+	if (ctx->waiting == OURO_WAITING_DRAIN)
+		ouro_ctx_wake(ctx, 0);
+	else if (fn)
 		ouro_exchange_call(ctx, fn);
 	ouro_h1_advance(ctx);
 }
@@ -406,7 +428,7 @@ static uint32_t awaited_ms(const struct ouro_ctx *ctx)
 	if (ctx->request == OURO_REQUEST_HEAD)
 		return options->head_timeout_ms;
 	if (ctx->request == OURO_REQUEST_BODY && body_is_wanted(ctx))
-		return options->body_timeout_ms;
+		return body_timeout(ctx);
 	return UINT32_MAX;
 }
 
@@ -430,19 +452,22 @@ static void active_on_check(struct ouro_stream *stream)
 		ctx->closing = true;
 		ouro_stream_close(stream, OURO_CLOSE_LINGER);
 	} else {
-		ouro_exchange_fail(ctx, 408, "the request did not come in time");
+		ouro_exchange_fail(ctx, 408, "the request did not come in time", -ETIMEDOUT);
 	}
 	ouro_h1_advance(ctx);
 }
+
+static void idle_on_close(struct ouro_stream *stream, int error);
 
 static void active_on_close(struct ouro_stream *stream, int error)
 {
 	struct ouro_ctx *ctx = stream->user;
 
-	(void)error;
 	ouro_exchange_gone(ctx);
 	drop_input(ctx);
+	stream->user = ctx->worker;
 	ouro_exchange_destroy(ctx);
+	idle_on_close(stream, error);
 }
 
 static const struct ouro_stream_events active_events = {
@@ -457,7 +482,11 @@ static const struct ouro_stream_events active_events = {
 
 static void idle_on_open(struct ouro_stream *stream)
 {
-	become_idle(stream->user, stream);
+	struct ouro_worker *worker = stream->user;
+
+	become_idle(worker, stream);
+	if (worker->server->hooks[OURO_HOOK_CONNECT].count > 0)
+		ouro_hooks_run_for(worker, stream, OURO_HOOK_CONNECT);
 }
 
 static void idle_on_input(struct ouro_stream *stream, struct ouro_slice slice)
@@ -501,8 +530,11 @@ static void idle_on_check(struct ouro_stream *stream)
 
 static void idle_on_close(struct ouro_stream *stream, int error)
 {
-	(void)stream;
+	struct ouro_worker *worker = stream->user;
+
 	(void)error;
+	if (worker->server->hooks[OURO_HOOK_CLOSE].count > 0)
+		ouro_hooks_run_for(worker, stream, OURO_HOOK_CLOSE);
 }
 
 const struct ouro_stream_events ouro_h1_idle_events = {

@@ -43,7 +43,7 @@ void ouro_metrics(struct ouro_ctx *ctx)
 	uint64_t closed = sum(server, offsetof(struct ouro_counters, connections_closed));
 
 	if (!text.out) {
-		ouro_respond_status(ctx, 503, "out of memory");
+		ouro_error(ctx, 503, "out of memory");
 		return;
 	}
 #define PRINT_COUNTER(name, help)                                                                  \

@@ -73,6 +73,10 @@ int ouro_options_resolve(const struct ouro_options *given, struct ouro_options *
 		{ "recv_buffers", &o.recv_buffers, 256, 1, 32768 },
 		{ "recv_buffer_bytes", &o.recv_buffer_bytes, 16384, 64, 1 << 24 },
 		{ "completion_entries", &o.completion_entries, 8192, 16, 65536 },
+		{ "fiber_stack_bytes", &o.fiber_stack_bytes, 65536, 16384, 1 << 28 },
+		{ "fibers_max", &o.fibers_max, 65536, 1, 1 << 22 },
+		{ "offload_threads", &o.offload_threads, 4, 1, 1024 },
+		{ "offload_queue_max", &o.offload_queue_max, 1024, 1, 1 << 20 },
 		{ "zero_copy_bytes_min", &o.zero_copy_bytes_min, 65536, 1, UINT32_MAX },
 	};
 
@@ -84,8 +88,10 @@ int ouro_options_resolve(const struct ouro_options *given, struct ouro_options *
 	}
 	if (o.body_bytes_max == 0)
 		o.body_bytes_max = 1 << 20;
-	if (o.log_level > OURO_LOG_NOTHING || o.backend > OURO_BACKEND_EPOLL) {
-		ouro_log(log, OURO_LOG_ERROR, "log_level or backend is not one of its values");
+	if (o.log_level > OURO_LOG_NOTHING || o.backend > OURO_BACKEND_EPOLL ||
+	    o.paths > OURO_PATHS_EXACT) {
+		ouro_log(log, OURO_LOG_ERROR,
+			 "log_level, backend or paths is not one of its values");
 		return -EINVAL;
 	}
 	*resolved = o;

@@ -1,12 +1,12 @@
 /* Answers: the head is written straight into the connection's output, a small body behind it, and
- * anything larger is referred to. */
+ * anything larger is referred to. Where middleware has yet to see an answer it is held until then. */
 #include "base/str.h"
 #include "proto/status.h"
 #include "proto/token.h"
-#include "server/exchange.h"
 #include "server/server_private.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -15,7 +15,8 @@ enum {
 	INLINE_STATIC_BYTES_MAX = 512, /* the same for static memory, where it is cheap */
 	FIELD_BYTES_MAX = 3072,        /* of all fields a handler sets */
 	PENDING_BYTES_MAX = 4 * 1024 * 1024, /* queued for one client, whoever ignores -EAGAIN */
-	PROBLEM_BYTES_MAX = 256,             /* the engine's own texts */
+	OTHER_HEAD_BYTES_MAX = 512,          /* what is in a head besides fields and type */
+	FORMATTED_BYTES_MAX = 1024,          /* a field's value from a format */
 };
 
 static void count_response(struct ouro_ctx *ctx, unsigned status)
@@ -144,13 +145,13 @@ static struct ouro_buf *copy_body(struct ouro_ctx *ctx, struct ouro_str body)
 
 /* A complete answer whose body goes as a segment of its own. */
 static int send_apart(struct ouro_ctx *ctx, unsigned status, struct ouro_str content_type,
-		      struct ouro_str body, bool copy)
+		      struct ouro_slice body, bool copy)
 {
-	struct ouro_slice slice = { body.ptr, body.len, NULL };
+	struct ouro_slice slice = body;
 	int err;
 
 	if (copy) {
-		slice.buf = copy_body(ctx, body);
+		slice.buf = copy_body(ctx, ouro_str(body.ptr, body.len));
 		if (!slice.buf)
 			return -ENOMEM;
 		slice.ptr = slice.buf->data;
@@ -161,20 +162,19 @@ static int send_apart(struct ouro_ctx *ctx, unsigned status, struct ouro_str con
 		ouro_abort(ctx);
 		err = -ENOTCONN;
 	}
-	ouro_buf_unref(slice.buf);
+	if (copy)
+		ouro_buf_unref(slice.buf);
 	return err;
 }
 
-/* A complete answer. Without @copy, @body lives for ever. */
-static int send_whole(struct ouro_ctx *ctx, unsigned status, struct ouro_str content_type,
-		      struct ouro_str body, bool copy)
+/* A complete answer leaves. Without @copy, @body lives for ever, or @slice.buf holds it. */
+static int write_whole(struct ouro_ctx *ctx, unsigned status, struct ouro_str content_type,
+		       struct ouro_slice body, bool copy)
 {
 	size_t inline_max = copy ? INLINE_BODY_BYTES_MAX : INLINE_STATIC_BYTES_MAX;
-	struct ouro_str sent = body;
-	int err = check_begin(ctx, status);
+	struct ouro_str text = ouro_str(body.ptr, body.len), sent = text;
+	int err;
 
-	if (err)
-		return err;
 	settle_persistence(ctx);
 	if (ctx->is_head || status == 204 || status == 304)
 		sent = OURO_STR("");
@@ -182,9 +182,115 @@ static int send_whole(struct ouro_ctx *ctx, unsigned status, struct ouro_str con
 		err = send_apart(ctx, status, content_type, body, copy);
 	else if (!write_common(ctx, status, content_type, body.len, sent))
 		err = write_head(ctx, status, content_type, OURO_FRAMING_LENGTH, body.len, sent);
-	if (!err)
+	else
+		err = 0;
+	if (!err) {
 		ctx->response = OURO_RESPONSE_DONE;
+		ctx->status = (uint16_t)status;
+	}
 	return err;
+}
+
+static bool has_response_hooks(const struct ouro_ctx *ctx)
+{
+	return ctx->worker->server->hooks[OURO_HOOK_RESPONSE].count > 0 && !ctx->hooks_failed;
+}
+
+static void run_response_hooks(struct ouro_ctx *ctx)
+{
+	ouro_hooks_run(ctx, OURO_HOOK_RESPONSE, false);
+}
+
+/* Response hooks see the answer that is about to be written; one that panics takes it away. */
+static int pass_hooks(struct ouro_ctx *ctx, unsigned status)
+{
+	if (!has_response_hooks(ctx))
+		return 0;
+	ctx->status = (uint16_t)status;
+	if (ouro_try(ctx, run_response_hooks))
+		return ctx->response == OURO_RESPONSE_RESET ? -ENOTCONN : 0;
+	ouro_held_drop(ctx);
+	ouro_panic_plainly(ctx);
+	return -EALREADY;
+}
+
+int ouro_flush(struct ouro_ctx *ctx)
+{
+	struct ouro_held held = ctx->held;
+	bool copy = !held.is_static && !held.body.buf;
+	int err;
+
+	if (ctx->response != OURO_RESPONSE_HELD)
+		return -EINVAL;
+	err = pass_hooks(ctx, held.status);
+	if (err)
+		return err;
+	ctx->held = (struct ouro_held){ 0 };
+	ctx->response = OURO_RESPONSE_NONE;
+	err = write_whole(ctx, held.status, held.type, held.body, copy);
+	ouro_buf_unref(held.body.buf);
+	return err;
+}
+
+void ouro_held_drop(struct ouro_ctx *ctx)
+{
+	if (ctx->response != OURO_RESPONSE_HELD)
+		return;
+	ouro_buf_unref(ctx->held.body.buf);
+	ctx->held = (struct ouro_held){ 0 };
+	ctx->response = OURO_RESPONSE_NONE;
+	ctx->status = 0;
+}
+
+/* Keeps the answer until middleware and hooks have seen it. */
+static int hold(struct ouro_ctx *ctx, unsigned status, struct ouro_str content_type,
+		struct ouro_str body, bool copy)
+{
+	struct ouro_held held = { .status = (uint16_t)status, .is_static = !copy };
+
+	held.body = (struct ouro_slice){ body.ptr, body.len, NULL };
+	if (content_type.ptr) {
+		held.type = ouro_ctx_copy(ctx, content_type);
+		if (!held.type.ptr)
+			return -ENOMEM;
+	}
+	if (copy && body.len > INLINE_BODY_BYTES_MAX) {
+		held.body.buf = copy_body(ctx, body);
+		held.body.ptr = held.body.buf ? held.body.buf->data : NULL;
+	} else if (copy) {
+		held.body.ptr = ouro_ctx_copy(ctx, body).ptr;
+	}
+	if (!held.body.ptr)
+		return -ENOMEM;
+	ctx->held = held;
+	ctx->status = (uint16_t)status;
+	ctx->response = OURO_RESPONSE_HELD;
+	return 0;
+}
+
+/* Whether a head with this content type can be written, whatever else it has. */
+static bool type_fits(struct ouro_str content_type)
+{
+	return content_type.len + FIELD_BYTES_MAX + INLINE_BODY_BYTES_MAX + OTHER_HEAD_BYTES_MAX <=
+	       OURO_STREAM_RESERVE_MAX;
+}
+
+/* A complete answer. Without @copy, @body lives for ever. */
+static int send_whole(struct ouro_ctx *ctx, unsigned status, struct ouro_str content_type,
+		      struct ouro_str body, bool copy)
+{
+	struct ouro_str present = body.ptr ? body : OURO_STR("");
+	int err = check_begin(ctx, status);
+
+	if (err)
+		return err;
+	if (!ctx->hold && !has_response_hooks(ctx))
+		return write_whole(ctx, status, content_type,
+				   (struct ouro_slice){ present.ptr, present.len, NULL }, copy);
+	if (!type_fits(content_type) || (content_type.ptr && !ouro_is_field_value(content_type)))
+		return -EINVAL;
+	err = hold(ctx, status, content_type, present, copy);
+	return err || ctx->hold ? err : ouro_flush(ctx);
 }
 
 int ouro_send(struct ouro_ctx *ctx, unsigned status, const char *content_type, struct ouro_str body)
@@ -208,6 +314,8 @@ int ouro_begin(struct ouro_ctx *ctx, unsigned status, const char *content_type, 
 	enum ouro_framing framing = OURO_FRAMING_NONE;
 	int err = check_begin(ctx, status);
 
+	if (!err)
+		err = pass_hooks(ctx, status);
 	if (err)
 		return err;
 	settle_persistence(ctx);
@@ -223,8 +331,10 @@ int ouro_begin(struct ouro_ctx *ctx, unsigned status, const char *content_type, 
 	else if (ctx->chunked)
 		framing = OURO_FRAMING_CHUNKED;
 	err = write_head(ctx, status, ouro_str_c(content_type), framing, length, OURO_STR(""));
-	if (!err)
+	if (!err) {
 		ctx->response = OURO_RESPONSE_BODY;
+		ctx->status = (uint16_t)status;
+	}
 	return err;
 }
 
@@ -290,15 +400,19 @@ static int write_inline(struct ouro_ctx *ctx, struct ouro_str data)
 	return 0;
 }
 
-/* @err of a write, or, when it went well, whether the writer should wait. */
+/* @err of a write, or, when it went well, whether the writer should wait; one on a fiber does. */
 static int after_write(struct ouro_ctx *ctx, int err)
 {
+	bool on_fiber = ouro_fiber_current(&ctx->worker->fibers) != NULL;
+
 	if (err) {
 		/* Half a chunk may be queued: the client must not take it for whole. */
 		ouro_abort(ctx);
 		return err;
 	}
-	return ouro_stream_pending(ctx->stream) > OURO_STREAM_PENDING_HIGH ? -EAGAIN : 0;
+	if (ouro_stream_pending(ctx->stream) <= OURO_STREAM_PENDING_HIGH)
+		return 0;
+	return on_fiber ? ouro_ctx_suspend(ctx, OURO_WAITING_DRAIN) : -EAGAIN;
 }
 
 int ouro_write_slice(struct ouro_ctx *ctx, struct ouro_slice slice)
@@ -373,21 +487,11 @@ static bool is_engines_own(struct ouro_str name)
 	return false;
 }
 
-static struct ouro_str copy_of(struct ouro_ctx *ctx, struct ouro_str text)
-{
-	char *copy = ouro_arena_alloc(&ctx->arena, text.len ? text.len : 1);
-
-	if (!copy)
-		return (struct ouro_str){ 0 };
-	memcpy(copy, text.ptr, text.len);
-	return ouro_str(copy, text.len);
-}
-
 int ouro_set_header(struct ouro_ctx *ctx, const char *name, struct ouro_str value)
 {
 	struct ouro_field_line line = { ouro_str_c(name), value };
 
-	if (ctx->response != OURO_RESPONSE_NONE)
+	if (ctx->response > OURO_RESPONSE_HELD)
 		return -EALREADY;
 	if (!ouro_is_token(line.name) || is_engines_own(line.name) || !ouro_is_field_value(value))
 		return -EINVAL;
@@ -397,8 +501,8 @@ int ouro_set_header(struct ouro_ctx *ctx, const char *name, struct ouro_str valu
 	if (!ctx->fields)
 		ctx->fields =
 			ouro_arena_alloc(&ctx->arena, OURO_FIELDS_SET_MAX * sizeof(*ctx->fields));
-	line.name = copy_of(ctx, line.name);
-	line.value = copy_of(ctx, line.value);
+	line.name = ouro_ctx_copy(ctx, line.name);
+	line.value = ouro_ctx_copy(ctx, line.value);
 	if (!ctx->fields || !line.name.ptr || !line.value.ptr)
 		return -ENOMEM;
 	ctx->fields[ctx->field_count++] = line;
@@ -406,14 +510,61 @@ int ouro_set_header(struct ouro_ctx *ctx, const char *name, struct ouro_str valu
 	return 0;
 }
 
-void ouro_respond_status(struct ouro_ctx *ctx, unsigned status, const char *reason)
+int ouro_set_headerf(struct ouro_ctx *ctx, const char *name, const char *format, ...)
 {
-	struct ouro_str text = ouro_status_text(status);
-	char body[PROBLEM_BYTES_MAX];
-	int len = snprintf(body, sizeof(body), "%u %.*s%s%s\n", status, (int)text.len, text.ptr,
-			   reason ? ": " : "", reason ? reason : "");
+	char value[FORMATTED_BYTES_MAX];
+	va_list args;
+	int len;
 
-	if (len >= (int)sizeof(body))
-		len = (int)sizeof(body) - 1;
-	ouro_text(ctx, status, ouro_str(body, (size_t)len));
+	va_start(args, format);
+	len = vsnprintf(value, sizeof(value), format, args);
+	va_end(args);
+	if (len < 0)
+		return -EINVAL;
+	if ((size_t)len >= sizeof(value))
+		return -E2BIG;
+	return ouro_set_header(ctx, name, ouro_str(value, (size_t)len));
+}
+
+int ouro_unset_header(struct ouro_ctx *ctx, const char *name)
+{
+	struct ouro_str wanted = ouro_str_c(name);
+	size_t kept = 0, before = ctx->field_count;
+
+	if (ctx->response > OURO_RESPONSE_HELD)
+		return 0;
+	for (size_t i = 0; i < before; i++) {
+		struct ouro_field_line line = ctx->fields[i];
+
+		if (ouro_str_eq_nocase(line.name, wanted))
+			ctx->field_bytes -= line.name.len + line.value.len;
+		else
+			ctx->fields[kept++] = line;
+	}
+	ctx->field_count = kept;
+	return (int)(before - kept);
+}
+
+int ouro_redirect(struct ouro_ctx *ctx, unsigned status, struct ouro_str location)
+{
+	int err;
+
+	if (status < 300 || status > 399)
+		return -EINVAL;
+	err = check_begin(ctx, status);
+	if (!err)
+		err = ouro_set_header(ctx, "location", location);
+	return err ? err : ouro_send(ctx, status, NULL, OURO_STR(""));
+}
+
+unsigned ouro_status(const struct ouro_ctx *ctx)
+{
+	return ctx->status;
+}
+
+struct ouro_str ouro_answer_body(const struct ouro_ctx *ctx)
+{
+	if (ctx->response != OURO_RESPONSE_HELD)
+		return (struct ouro_str){ 0 };
+	return ouro_str(ctx->held.body.ptr, ctx->held.body.len);
 }

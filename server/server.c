@@ -1,5 +1,6 @@
 /* A server: routes and addresses before the start, workers while it runs. */
 #include "engine/features.h"
+#include "proto/secret.h"
 #include "server/server_private.h"
 
 #include <errno.h>
@@ -52,21 +53,21 @@ int ouro_server_create(struct ouro_server **out, const struct ouro_options *opti
 		.body_bytes_max = server->options.body_bytes_max,
 	};
 	err = -ENOMEM;
-	server->router = ouro_router_create();
-	if (!server->router)
+	server->root = ouro_group_new(&server->log);
+	if (!server->root)
 		goto free_server;
 	if (server->options.listen) {
 		err = ouro_server_listen(server, server->options.listen);
 		if (err)
-			goto destroy_router;
+			goto unref_root;
 	}
 	map_methods(server);
 	pthread_mutex_init(&server->start_lock, NULL);
 	pthread_cond_init(&server->start_done, NULL);
 	*out = server;
 	return 0;
-destroy_router:
-	ouro_router_destroy(server->router);
+unref_root:
+	ouro_group_unref(server->root);
 free_server:
 	free(server);
 	return err;
@@ -77,13 +78,9 @@ void ouro_server_destroy(struct ouro_server *server)
 	if (!server)
 		return;
 	ouro_server_stop(server);
-	ouro_router_destroy(server->router);
-	while (server->routes) {
-		struct ouro_route *next = server->routes->next;
-
-		free(server->routes);
-		server->routes = next;
-	}
+	ouro_server_forget_routes(server);
+	ouro_group_unref(server->root);
+	ouro_secret_destroy(server->secret);
 	pthread_mutex_destroy(&server->start_lock);
 	pthread_cond_destroy(&server->start_done);
 	free(server);
@@ -106,31 +103,6 @@ int ouro_server_listen(struct ouro_server *server, const char *url)
 	else
 		server->address_count++;
 	return err;
-}
-
-int ouro_server_route(struct ouro_server *server, const char *method, const char *pattern,
-		      ouro_handler_fn handler)
-{
-	struct ouro_route *route = malloc(sizeof(*route));
-	char message[MESSAGE_BYTES];
-	int err;
-
-	if (!route)
-		return -ENOMEM;
-	route->handler = handler;
-	err = ouro_router_add(server->router,
-			      &(struct ouro_route_spec){ .method = ouro_str_c(method),
-							 .pattern = ouro_str_c(pattern),
-							 .handler = route },
-			      message, sizeof(message));
-	if (err) {
-		ouro_log(&server->log, OURO_LOG_ERROR, "route %s %s: %s", method, pattern, message);
-		free(route);
-		return err;
-	}
-	route->next = server->routes;
-	server->routes = route;
-	return 0;
 }
 
 void ouro_server_report_start(struct ouro_server *server, int error)
@@ -239,6 +211,8 @@ static void free_workers(struct ouro_server *server)
 	free(server->workers);
 	server->workers = NULL;
 	server->worker_count = 0;
+	ouro_offload_destroy(server->offload);
+	server->offload = NULL;
 }
 
 static int init_worker(struct ouro_server *server, uint32_t index)
@@ -261,8 +235,11 @@ static int init_worker(struct ouro_server *server, uint32_t index)
 static int create_workers(struct ouro_server *server)
 {
 	uint32_t count = server->options.threads;
-	int err = 0;
+	int err = ouro_offload_create(&server->offload, server->options.offload_threads,
+				      server->options.offload_queue_max);
 
+	if (err)
+		return err;
 	server->workers = aligned_alloc(64, (count * sizeof(*server->workers) + 63) / 64 * 64);
 	if (!server->workers)
 		return -ENOMEM;
@@ -279,6 +256,8 @@ static int start_workers(struct ouro_server *server)
 	uint32_t started = 0;
 	int err = 0;
 
+	if (server->embedded)
+		return ouro_worker_open(&server->workers[0]);
 	server->reported = 0;
 	server->start_error = 0;
 	while (started < server->worker_count && !err) {
@@ -349,21 +328,22 @@ static int start_or_fall_back(struct ouro_server *server)
 	return err;
 }
 
-int ouro_server_start(struct ouro_server *server)
+int ouro_server_open(struct ouro_server *server, bool embedded)
 {
 	int err;
 
 	if (server->running)
 		return -EALREADY;
+	server->embedded = embedded;
+	server->stopped = false;
 	if (server->address_count == 0) {
 		err = ouro_server_listen(server, DEFAULT_URL);
 		if (err)
 			return err;
 	}
-	err = ouro_router_compile(server->router, NULL, 0);
-	if (err && err != -EINVAL) /* -EINVAL: compiled by an earlier start */
-		return err;
-	err = ouro_server_choose_backend(server);
+	err = ouro_server_compile(server);
+	if (!err)
+		err = ouro_server_choose_backend(server);
 	if (!err)
 		err = start_or_fall_back(server);
 	if (err)
@@ -376,14 +356,43 @@ int ouro_server_start(struct ouro_server *server)
 	return 0;
 }
 
+int ouro_server_start(struct ouro_server *server)
+{
+	return ouro_server_open(server, false);
+}
+
+void ouro_server_close(struct ouro_server *server)
+{
+	remove_unix_paths(server);
+	free_workers(server);
+	server->running = false;
+}
+
 void ouro_server_stop(struct ouro_server *server)
 {
 	if (!server->running)
 		return;
+	if (server->embedded) {
+		ouro_embedded_stop(server);
+		return;
+	}
 	stop_workers(server);
-	remove_unix_paths(server);
-	free_workers(server);
-	server->running = false;
+	ouro_server_close(server);
+}
+
+static void drain_workers(struct ouro_server *server)
+{
+	for (uint32_t w = 0; w < server->worker_count; w++)
+		if (!atomic_load(&server->workers[w].failed))
+			ouro_worker_drain(&server->workers[w]);
+}
+
+void ouro_server_shutdown(struct ouro_server *server)
+{
+	if (atomic_load(&server->is_run))
+		pthread_kill(server->runner, SIGTERM);
+	else
+		drain_workers(server);
 }
 
 int ouro_server_run(struct ouro_server *server)
@@ -397,7 +406,10 @@ int ouro_server_run(struct ouro_server *server)
 	pthread_sigmask(SIG_BLOCK, &ends, &before);
 	err = ouro_server_start(server);
 	if (!err) {
+		server->runner = pthread_self();
+		atomic_store(&server->is_run, true);
 		sigwait(&ends, &number);
+		atomic_store(&server->is_run, false);
 		ouro_log(&server->log, OURO_LOG_INFO, "stopping: signal %d", number);
 		ouro_server_stop(server);
 	}

@@ -3,24 +3,49 @@
 #define OURO_SERVER_PRIVATE_H
 
 #include "engine/address.h"
-#include "ouro/server.h"
+#include "engine/offload.h"
+#include "ouro/routes.h"
 #include "proto/http1_parse.h"
 #include "router/router.h"
+#include "server/exchange.h"
+#include "server/group.h"
 #include "server/worker.h"
 
 enum {
 	OURO_LISTENERS_MAX = 16,
 	OURO_THREADS_MAX = 1024,
 	OURO_LINGER_MS = 2000, /* for a client to close its side after we closed ours */
+	OURO_HOOK_PHASES = OURO_HOOK_CLOSE + 1,
+	OURO_HOOKS_MAX = 32, /* of one phase */
+};
+
+struct ouro_hook_entry {
+	ouro_handler_fn fn;
+	int order;
+	uint32_t index; /* by which those of one order are ordered */
+};
+
+/* The hooks of one phase; ordered once the routes are compiled. */
+struct ouro_hooks {
+	struct ouro_hook_entry entries[OURO_HOOKS_MAX];
+	uint32_t count;
 };
 
 struct ouro_server {
 	struct ouro_options options; /* every zero replaced by its default */
 	struct ouro_log log;
 	struct ouro_http1_limits limits;
-	struct ouro_router *router;
-	struct ouro_route *routes;    /* all of them, to be freed */
-	enum ouro_method methods[64]; /* by llhttp's number */
+	struct ouro_group *root;
+	struct ouro_hooks hooks[OURO_HOOK_PHASES];
+	struct ouro_router
+		*router; /* NULL: the routes are not compiled yet; below: what they became */
+	const struct ouro_endpoint *fallback; /* of requests that no route fits */
+	struct ouro_route_info *route_infos;
+	size_t route_count, route_room;
+	struct ouro_group_note *compiled_notes; /* memory of endpoints and the like */
+	struct ouro_secret *secret;             /* of cookies; NULL: none */
+	struct ouro_offload *offload;           /* while it runs */
+	enum ouro_method methods[64];           /* by llhttp's number */
 
 	struct ouro_address addresses[OURO_LISTENERS_MAX];
 	char urls[OURO_LISTENERS_MAX][OURO_ADDRESS_TEXT_MAX];
@@ -31,17 +56,15 @@ struct ouro_server {
 	struct ouro_worker *workers;
 	uint32_t worker_count;
 	bool running;
+	bool embedded;      /* its one worker is driven by ouro_server_poll(), not by a thread */
+	bool stopped;       /* embedded: a stop that was asked for is over */
+	pthread_t runner;   /* the thread in ouro_server_run() ... */
+	atomic_bool is_run; /* ... if there is one */
 
 	pthread_mutex_t start_lock; /* guards the two below */
 	pthread_cond_t start_done;
 	uint32_t reported; /* workers that began or failed to */
 	int start_error;
-};
-
-/* The handler as the router keeps it: routers hold object pointers, handlers are functions. */
-struct ouro_route {
-	ouro_handler_fn handler;
-	struct ouro_route *next;
 };
 
 /* Worker @error (0 or a negative errno) has begun, or not. Its thread. */
@@ -50,6 +73,27 @@ void ouro_server_report_start(struct ouro_server *server, int error);
 /* Checks @given and fills in the defaults. 0, or -EINVAL with a log line. */
 int ouro_options_resolve(const struct ouro_options *given, struct ouro_options *resolved,
 			 const struct ouro_log *log);
+
+/* Flattens groups, routes and hooks into what requests are matched with, once. 0 or a negative errno
+ * with a log line. ouro_server_forget_routes() frees that. */
+int ouro_server_compile(struct ouro_server *server);
+void ouro_server_forget_routes(struct ouro_server *server);
+
+/* Takes the next of the methods in @rest, which are separated by commas or spaces; false: no more. */
+bool ouro_method_list_next(struct ouro_str *rest, struct ouro_str *method);
+
+/* Size of what poll.c takes from struct ouro_worker.polls. */
+size_t ouro_poll_wait_bytes(void);
+
+/* Sockets, workers and threads of a server whose routes are compiled; with @embedded the one worker is
+ * opened by the calling thread. 0 or a negative errno with a log line. */
+int ouro_server_open(struct ouro_server *server, bool embedded);
+
+/* Frees what ouro_server_open() made, when all workers have ended. */
+void ouro_server_close(struct ouro_server *server);
+
+/* Stops a server that is embedded: turns its loop until all is closed. */
+void ouro_embedded_stop(struct ouro_server *server);
 
 /* The backend that options and environment ask for, tried; with a log line where it is not the
  * first choice. 0 or a negative errno. */

@@ -1,7 +1,7 @@
 /* A worker: see server/worker.h. */
 #include "server/worker.h"
 
-#include "server/exchange.h"
+#include "server/ref.h"
 #include "server/server_private.h"
 
 #include <errno.h>
@@ -28,6 +28,8 @@ static void trim(struct ouro_worker *worker)
 	ouro_pool_trim(&worker->arenas);
 	ouro_pool_trim(&worker->carries);
 	ouro_pool_trim(&worker->inq_items);
+	ouro_pool_trim(&worker->polls);
+	ouro_fibers_trim(&worker->fibers);
 }
 
 /* Comes back every two seconds, and gives back what these did not need. */
@@ -56,7 +58,8 @@ bool ouro_worker_is_finished(const struct ouro_worker *worker)
 	for (size_t i = 0; i < worker->server->address_count; i++)
 		if (!ouro_listener_is_closed(&worker->listeners[i]))
 			return false;
-	return worker->conns.open_count == 0 && worker->loop.backend->in_flight == 0;
+	return worker->conns.open_count == 0 && worker->jobs == 0 &&
+	       worker->loop.backend->in_flight == 0;
 }
 
 /* A connection between requests goes at once; one in a request goes after its response. */
@@ -68,7 +71,7 @@ static void drain_conn(struct ouro_stream *stream)
 		ouro_stream_close(stream, OURO_CLOSE_FLUSH);
 		return;
 	}
-	if (ctx->response == OURO_RESPONSE_NONE)
+	if (ctx->response <= OURO_RESPONSE_HELD)
 		ctx->keep_alive = false;
 }
 
@@ -98,6 +101,8 @@ static void on_drain(struct ouro_mail *mail)
 
 void ouro_worker_drain(struct ouro_worker *worker)
 {
+	if (atomic_exchange(&worker->drain_asked, true))
+		return;
 	worker->drain_mail.on_arrival = on_drain;
 	ouro_loop_post(&worker->loop, &worker->drain_mail);
 }
@@ -145,6 +150,7 @@ static void init_pools(struct ouro_worker *worker)
 	ouro_pool_init(&worker->arenas, OURO_ARENA_BLOCK_BYTES);
 	ouro_pool_init(&worker->carries, OURO_CARRY_BYTES);
 	ouro_pool_init(&worker->inq_items, sizeof(struct ouro_inq_item));
+	ouro_pool_init(&worker->polls, ouro_poll_wait_bytes());
 }
 
 static void fini_pools(struct ouro_worker *worker)
@@ -153,6 +159,7 @@ static void fini_pools(struct ouro_worker *worker)
 	ouro_pool_fini(&worker->arenas);
 	ouro_pool_fini(&worker->carries);
 	ouro_pool_fini(&worker->inq_items);
+	ouro_pool_fini(&worker->polls);
 }
 
 static void open_listeners(struct ouro_worker *worker)
@@ -162,6 +169,40 @@ static void open_listeners(struct ouro_worker *worker)
 				   &ouro_h1_idle_events, worker);
 		worker->listen_fds[i] = -1;
 	}
+}
+
+/* What handlers need: stacks, names, a memory for regular expressions, ids. */
+static int open_handling(struct ouro_worker *worker)
+{
+	const struct ouro_server *server = worker->server;
+	const struct ouro_fibers_options fibers = {
+		.stack_bytes = server->options.fiber_stack_bytes,
+		.count_max = server->options.fibers_max,
+	};
+	int err = ouro_request_ids_init_random(&worker->request_ids);
+
+	if (!err)
+		err = ouro_fibers_init(&worker->fibers, &fibers);
+	if (err)
+		return err;
+	if (ouro_router_needs_scratch(server->router)) {
+		worker->router_scratch = ouro_router_scratch_create(server->router);
+		err = worker->router_scratch ? 0 : -ENOMEM;
+	}
+	if (!err)
+		err = ouro_refs_open(worker);
+	if (err) {
+		ouro_router_scratch_destroy(worker->router_scratch);
+		ouro_fibers_fini(&worker->fibers);
+	}
+	return err;
+}
+
+static void close_handling(struct ouro_worker *worker)
+{
+	ouro_refs_close(worker);
+	ouro_router_scratch_destroy(worker->router_scratch);
+	ouro_fibers_fini(&worker->fibers);
 }
 
 int ouro_worker_open(struct ouro_worker *worker)
@@ -183,13 +224,11 @@ int ouro_worker_open(struct ouro_worker *worker)
 		ouro_loop_fini(&worker->loop);
 		return err;
 	}
-	if (ouro_router_needs_scratch(worker->server->router)) {
-		worker->scratch = ouro_router_scratch_create(worker->server->router);
-		if (!worker->scratch) {
-			ouro_conns_fini(&worker->conns);
-			ouro_loop_fini(&worker->loop);
-			return -ENOMEM;
-		}
+	err = open_handling(worker);
+	if (err) {
+		ouro_conns_fini(&worker->conns);
+		ouro_loop_fini(&worker->loop);
+		return err;
 	}
 	init_pools(worker);
 	worker->limits = worker->server->limits;
@@ -207,10 +246,9 @@ void ouro_worker_close(struct ouro_worker *worker)
 {
 	ouro_timer_stop(&worker->loop.timers, &worker->trim);
 	ouro_timer_stop(&worker->loop.timers, &worker->drain_timer);
+	close_handling(worker);
 	ouro_conns_fini(&worker->conns);
 	fini_pools(worker);
-	ouro_router_scratch_destroy(worker->scratch);
-	worker->scratch = NULL;
 	ouro_loop_fini(&worker->loop);
 }
 

@@ -5,8 +5,11 @@
 
 #include "engine/conn.h"
 #include "engine/listener.h"
+#include "fiber/fiber.h"
 #include "proto/date.h"
 #include "proto/http1_parse.h"
+#include "proto/request_id.h"
+#include "router/router.h"
 #include "server/head_cache.h"
 
 #include <pthread.h>
@@ -34,6 +37,12 @@ struct ouro_worker {
 	struct ouro_pool arenas;
 	struct ouro_pool carries;
 	struct ouro_pool inq_items;
+	struct ouro_pool polls;                     /* struct ouro_poll_wait */
+	struct ouro_fibers fibers;                  /* handlers run on these */
+	struct ouro_refs *refs;                     /* names that were given out */
+	struct ouro_router_scratch *router_scratch; /* NULL where no route needs it */
+	struct ouro_request_ids request_ids;
+	uint32_t jobs; /* offloaded and not done */
 	struct ouro_timer trim;
 	struct ouro_router_scratch *scratch; /* NULL where no route has an expression */
 
@@ -45,6 +54,7 @@ struct ouro_worker {
 
 	bool draining; /* no response offers to keep the connection */
 	struct ouro_mail drain_mail;
+	atomic_bool drain_asked;
 	struct ouro_timer drain_timer;
 };
 
@@ -61,7 +71,7 @@ void ouro_worker_close(struct ouro_worker *worker);
 /* Whether a drain has come to its end. */
 bool ouro_worker_is_finished(const struct ouro_worker *worker);
 
-/* Asks the worker to finish what it has and to end. Any thread; once. */
+/* Asks the worker to finish what it has and to end; a second time does nothing. Any thread. */
 void ouro_worker_drain(struct ouro_worker *worker);
 
 /* The present date for the Date field, OURO_DATE_BYTES long (RFC 9110, 6.6.1). */

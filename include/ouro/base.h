@@ -13,9 +13,13 @@ extern "C" {
 #define OURO_API __attribute__((visibility("default")))
 #define OURO_PRINTF(format_index, first_arg)                                                       \
 	__attribute__((format(printf, format_index, first_arg)))
+#define OURO_NORETURN __attribute__((noreturn))
+#define OURO_SENTINEL __attribute__((sentinel))
 #else
 #define OURO_API
 #define OURO_PRINTF(format_index, first_arg)
+#define OURO_NORETURN
+#define OURO_SENTINEL
 #endif
 
 /* A borrowed view of @len bytes at @ptr, not NUL-terminated. It lives as long as what it

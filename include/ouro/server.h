@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -16,15 +17,29 @@ extern "C" {
 struct ouro_server;
 struct ouro_ctx;
 
-/* Answers one request. Called by the loop that owns the connection; it must not block. It either
- * answers before it returns, or asks to be called again (ouro_on_body(), ouro_after()) and answers
- * then. One that does neither is logged and answered with 500. */
+/* Handles one request, or takes part in it as middleware or hook. It runs on a fiber of the loop that
+ * owns the connection: what waits (ouro_sleep(), ouro_body_read() and others in ouro/wait.h) suspends
+ * this handler and nothing else, but what blocks the thread blocks all of the loop. It either answers
+ * before it returns, or asks to be called again (ouro_on_body(), ouro_after()) and answers then. One
+ * that does neither is logged and answered with 500. */
 typedef void (*ouro_handler_fn)(struct ouro_ctx *ctx);
 
 enum ouro_backend_choice {
 	OURO_BACKEND_AUTO,  /* the environment's OURO_BACKEND, else the ring where it can be had */
 	OURO_BACKEND_URING, /* io_uring, or an error */
 	OURO_BACKEND_EPOLL,
+};
+
+/* What of a request's path counts when a route is looked for.
+ *
+ * The canonical form (RFC 3986, 6.2.2) has no dot segments and no empty segments, and escapes only
+ * what must be escaped: %2F stays as it is, within its segment. Where the path has no route and the
+ * one that differs in a trailing slash has, that one is meant. */
+enum ouro_paths {
+	OURO_PATHS_CANONICAL, /* routes are found by the canonical form */
+	OURO_PATHS_REDIRECT, /* the same, but where it differs from what was sent, the answer is 308
+			       * (Permanent Redirect) to it */
+	OURO_PATHS_EXACT,    /* byte by byte as sent: /a/, //a and /%61 are not /a */
 };
 
 /* Zero is the default of each. */
@@ -54,6 +69,15 @@ struct ouro_options {
 	uint32_t zero_copy_bytes_min; /* 65536; sends of at least so many bytes to other machines
 				       * may skip the kernel's copy (ring only). UINT32_MAX: none */
 
+	enum ouro_paths paths;
+	bool no_auto_options; /* OPTIONS without a route is 405, not answered from the others */
+
+	uint32_t
+		fiber_stack_bytes; /* 65536 for each handler that waits; touched pages count alone */
+	uint32_t fibers_max;       /* 65536 handlers in progress on one loop; beyond: 503 */
+	uint32_t offload_threads;  /* 4 for ouro_offload(), of the whole server */
+	uint32_t offload_queue_max; /* 1024 jobs waiting for one of these; beyond: -EAGAIN */
+
 	ouro_log_fn log; /* NULL: standard error */
 	void *log_arg;
 	enum ouro_log_level log_level;
@@ -73,14 +97,15 @@ OURO_API void ouro_server_destroy(struct ouro_server *server);
  * -EINVAL or -ENOENT (no such host) with a log line that says why. */
 OURO_API int ouro_server_listen(struct ouro_server *server, const char *url);
 
-/* Adds a route, before the start. @pattern: segments that are text or one "{name}" each. A GET
- * route answers HEAD too. 0; -EINVAL (malformed), -EEXIST (the same as another), -ENOMEM; each with
- * a log line. */
-OURO_API int ouro_server_route(struct ouro_server *server, const char *method, const char *pattern,
-			       ouro_handler_fn handler);
+/* Keys for signed and encrypted cookies, each of at least 32 bytes that nobody can guess, copied. The
+ * first makes new ones, all are tried on what clients send, so that keys can be changed. Before the
+ * start. 0; -EINVAL (too short, or none), -ENOMEM. */
+OURO_API int ouro_server_secret(struct ouro_server *server, const struct ouro_str *keys,
+				size_t count);
 
-/* Opens the listening sockets and starts the threads. 0; else a negative errno with a log line,
- * and nothing runs. Another server listening at the same TCP address: -EADDRINUSE. */
+/* Compiles the routes, opens the listening sockets and starts the threads. 0; else a negative errno
+ * with a log line, and nothing runs. Another server listening at the same TCP address: -EADDRINUSE.
+ * Two routes that fit the same requests: -EEXIST, and the line says where both are. */
 OURO_API int ouro_server_start(struct ouro_server *server);
 
 /* Stops accepting, lets requests in progress finish within drain_timeout_ms, closes everything and
@@ -90,6 +115,21 @@ OURO_API void ouro_server_stop(struct ouro_server *server);
 /* Starts, waits for SIGTERM or SIGINT, stops. It blocks these signals in the calling thread and in
  * those it starts while it runs. 0, or a negative errno as ouro_server_start(). */
 OURO_API int ouro_server_run(struct ouro_server *server);
+
+/* Runs the server's one loop (options.threads is 1) within another loop, which belongs to the calling
+ * thread; all of these calls come from it. ouro_server_poll_fd() starts the server where it was not
+ * and returns a descriptor that can be read when there is something to do, or a negative errno as
+ * ouro_server_start(), -EINVAL where there are more threads. ouro_server_poll() then does it without
+ * sleeping, and returns after how many milliseconds it must be called again at the latest, though the
+ * descriptor cannot be read; -1: never. -ESHUTDOWN where the server has stopped: see
+ * ouro_server_shutdown(). The descriptor stays the server's. */
+OURO_API int ouro_server_poll_fd(struct ouro_server *server);
+OURO_API int ouro_server_poll(struct ouro_server *server);
+
+/* Asks a server that runs in any way to stop as ouro_server_stop() does, and returns at once: a
+ * ouro_server_run() then returns, a ouro_server_poll() says -ESHUTDOWN once all is closed. From any
+ * thread, and from handlers. */
+OURO_API void ouro_server_shutdown(struct ouro_server *server);
 
 /* The URL of listener @index (from 0) of a started server, with the port that it got; NULL where
  * there is no such listener. Lives as long as the server runs. */

@@ -26,8 +26,21 @@ class Command(unittest.TestCase):
             for flag in ("listen", "backend", "threads", "head-timeout-ms", "body-timeout-ms",
                          "idle-timeout-ms", "write-timeout-ms", "drain-timeout-ms",
                          "head-bytes-max", "body-bytes-max", "target-bytes-max", "fields-max",
-                         "connections-max"):
+                         "connections-max", "paths", "no-auto-options", "fiber-stack-bytes",
+                         "fibers-max", "offload-threads", "offload-queue-max"):
                 self.assertIn(f"--{flag} ", result.stdout)
+
+    def test_routes(self):
+        result = run_ouro("routes")
+        self.assertEqual(result.returncode, 0, result.stderr)
+        lines = [line.split() for line in result.stdout.splitlines()]
+        self.assertIn(["GET", "/users/{id}"], [line[:2] for line in lines])
+        self.assertIn(["POST", "/echo"], [line[:2] for line in lines])
+        for line in lines:
+            self.assertRegex(line[2], r"^demo\.c:\d+$")
+
+    def test_bad_paths(self):
+        self.assert_refused("demo", "--paths=loose", saying="it must be canonical, redirect or exact")
 
     def test_features(self):
         result = run_ouro("--features")

@@ -28,7 +28,6 @@ class Methods(ServerCase):
                 ("POST", "/plaintext", {"GET", "HEAD"}),
                 ("DELETE", "/", {"GET", "HEAD"}),
                 ("PUT", "/users/ada", {"GET", "HEAD"}),
-                ("OPTIONS", "/json", {"GET", "HEAD"}),
                 ("TRACE", "/metrics", {"GET", "HEAD"}),
                 ("PROPFIND", "/query", {"GET", "HEAD"}),
                 ("PATCH", "/echo", {"GET", "HEAD", "POST", "PUT"})):
@@ -36,13 +35,21 @@ class Methods(ServerCase):
                 connection = self.connect()
                 response = connection.ask(method, target)
                 self.assertEqual(response.status, 405)
-                self.assertEqual(set(response.value("allow").split(", ")), allow)
+                self.assertEqual(set(response.value("allow").split(", ")), allow | {"OPTIONS"})
                 self.assertEqual(connection.get("/plaintext").status, 200)
 
     def test_method_not_allowed_with_body(self):
         connection = self.connect()
         self.assertEqual(connection.ask("POST", "/json", body=b"x" * 100000).status, 405)
         # The body was not taken for a request, nor was what follows it lost.
+        self.assertEqual(connection.get("/plaintext").status, 200)
+
+    def test_options_is_answered_from_what_there_is(self):
+        connection = self.connect()
+        response = connection.ask("OPTIONS", "/json")
+        self.assertEqual(response.status, 204)
+        self.assertEqual(response.value("allow"), "GET, HEAD, OPTIONS")
+        self.assertEqual(connection.ask("OPTIONS", "/nothing").status, 404)
         self.assertEqual(connection.get("/plaintext").status, 200)
 
     def test_options_of_the_server(self):

@@ -60,7 +60,7 @@ class Paths(ServerCase):
                 ("/users/a%2fb%2F", "a/b/"),
                 ("/users/a+b", "a+b"),
                 ("/users/%25", "%"),
-                ("/users/..", ".."),
+                ("/users/..%2F..", "../.."),
                 ("/users/x?y=z", "x"),
                 ("/users/" + "n" * 4000, "n" * 4000)):
             with self.subTest(target=target[:40]):
@@ -150,8 +150,27 @@ class Paths(ServerCase):
                 self.assertEqual(connection.get(target).status, 200)
             self.assertEqual(self.server.metrics()["bytes_copied_total"], before)
 
+    def test_paths_are_routed_by_their_canonical_form(self):
+        for target in ("/plaintext/", "//plaintext", "/%70laintext", "/./plaintext",
+                       "/users/../plaintext", "/users/%2e%2E//plaintext/"):
+            with self.subTest(target=target):
+                self.assertEqual(self.get(target).body, b"Hello, World!")
+
+    def test_orders(self):
+        self.assertEqual(self.get("/orders/007").body, b"007")
+
+    def test_stream(self):
+        response = self.get("/stream?chunks=20&bytes=100000")
+        self.assertEqual(len(response.body), 2000000)
+        self.get("/stream?chunks=x", 400)
+
+    def test_panic(self):
+        response = self.get("/panic", 500)
+        self.assertIn(b"panicked", response.body)
+        self.assertEqual(response.value("connection"), "close")
+
     def test_not_found(self):
-        for target in ("/nowhere", "/plaintext/", "//", "/Plaintext", "/%70laintext", "/json/x"):
+        for target in ("/nowhere", "/Plaintext", "/plaintext%2F", "/json/x", "/orders/x"):
             with self.subTest(target=target):
                 response = self.get(target, 404)
                 self.assertIsNone(response.value("connection"))

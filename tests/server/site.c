@@ -1,8 +1,6 @@
 /* A server on the simulated backend: see server/site.h. */
 #include "server/site.h"
 
-#include "server/exchange.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -299,7 +297,7 @@ static void add_routes(struct ouro_server *server, const struct route *routes, s
 {
 	for (size_t i = 0; i < count; i++)
 		if (ouro_server_route(server, routes[i].method, routes[i].pattern,
-				      routes[i].handler))
+				      routes[i].handler, NULL))
 			sim_fail("cannot add a route");
 }
 
@@ -327,7 +325,6 @@ static void add_other_routes(struct ouro_server *server)
 		{ "GET", "/abort", cut_off },
 		{ "GET", "/later", later },
 		{ "GET", "/big", big },
-		{ "GET", "/flood", flood },
 		{ "GET", "/peer", peer_address },
 		{ "GET", "/metrics", ouro_metrics },
 		{ "POST", "/hasty", hasty },
@@ -338,6 +335,10 @@ static void add_other_routes(struct ouro_server *server)
 	};
 
 	add_routes(server, routes, sizeof(routes) / sizeof(routes[0]));
+	/* On a fiber it would be made to wait. */
+	if (ouro_server_route(server, "GET", "/flood", flood,
+			      &(struct ouro_route_options){ .run_inline = true }))
+		sim_fail("cannot add a route");
 }
 
 /* ---- Life ---- */
@@ -365,8 +366,9 @@ static void start(struct site *site)
 	worker->listeners = calloc(1, sizeof(*worker->listeners));
 	worker->listen_fds = calloc(1, sizeof(*worker->listen_fds));
 	worker->listen_fds[0] = SIM_LISTENER_FD;
-	if (ouro_router_compile(server->router, NULL, 0) || ouro_worker_open(worker))
-		sim_fail("cannot open the worker");
+	if (ouro_offload_create(&server->offload, 2, 4) || ouro_server_compile(server) ||
+	    ouro_worker_open(worker))
+		sim_fail("cannot open the worker: %s", site->logged);
 	site->worker = worker;
 	site->loop = &worker->loop;
 	site->sim = sim_of(site->loop);
@@ -397,6 +399,14 @@ void site_open(struct site *site, const struct ouro_options *options,
 	create(site, options, settings);
 	add_plain_routes(site->server, echo);
 	add_other_routes(site->server);
+	start(site);
+}
+
+void site_open_with(struct site *site, const struct ouro_options *options,
+		    const struct sim_settings *settings, void (*set_up)(struct ouro_server *server))
+{
+	create(site, options, settings);
+	set_up(site->server);
 	start(site);
 }
 
@@ -433,7 +443,11 @@ void site_close(struct site *site)
 	check_pool(&worker->conns.pools.queues, "send queues");
 	check_pool(&worker->conns.pools.blocks, "send blocks");
 	check_pool(&worker->conns.pools.buffers, "output buffers");
+	if (worker->fibers.used_count != 0)
+		sim_fail("%u fibers are still in use", worker->fibers.used_count);
 	ouro_worker_close(worker);
+	ouro_offload_destroy(site->server->offload);
+	site->server->offload = NULL;
 	free(worker->listeners);
 	free(worker->listen_fds);
 	free(worker);

@@ -57,7 +57,7 @@ extern struct site_notes site_notes;
  *     GET  /close          forbids another request
  *     GET  /abort          resets
  *     GET  /big            SITE_BIG_BYTES, as the client takes them
- *     GET  /flood          as much, minding nothing
+ *     GET  /flood          as much, inline, minding nothing
  *     GET  /heavy          SITE_HEAVY_BYTES in one piece
  *     GET  /heavy-later    the same after SITE_LATER_MS
  *     GET  /typed          a content type that fits in no head
@@ -72,6 +72,11 @@ void site_open(struct site *site, const struct ouro_options *options,
  * that resets, tells time or counts, and /echo answers when the whole body has come. */
 void site_open_for_replay(struct site *site, const struct ouro_options *options,
 			  const struct sim_settings *settings);
+
+/* Without those routes: @set_up adds its own, and hooks and middleware. */
+void site_open_with(struct site *site, const struct ouro_options *options,
+		    const struct sim_settings *settings,
+		    void (*set_up)(struct ouro_server *server));
 
 /* Drains, waits for the end, and checks that nothing is left. */
 void site_close(struct site *site);

@@ -68,8 +68,8 @@ static void run_rounds(enum ouro_backend_choice backend)
 		char url[128];
 
 		cr_assert_eq(ouro_server_create(&server, &options), 0);
-		cr_assert_eq(ouro_server_route(server, "GET", "/", hello), 0);
-		cr_assert_eq(ouro_server_route(server, "GET", "/metrics", ouro_metrics), 0);
+		cr_assert_eq(ouro_server_route(server, "GET", "/", hello, NULL), 0);
+		cr_assert_eq(ouro_server_route(server, "GET", "/metrics", ouro_metrics, NULL), 0);
 		cr_assert_eq(ouro_server_start(server), 0);
 		snprintf(url, sizeof(url), "%s", ouro_server_address(server, 0));
 		for (int i = 0; i < CLIENTS; i++)

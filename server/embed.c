@@ -1,0 +1,67 @@
+/* A server within a loop of somebody else's: its one worker is opened, turned and closed by the calling
+ * thread. */
+#include "server/server_private.h"
+
+#include <errno.h>
+#include <string.h>
+
+int ouro_server_poll_fd(struct ouro_server *server)
+{
+	int err;
+
+	if (!server->running) {
+		if (server->options.threads != 1) {
+			ouro_log(&server->log, OURO_LOG_ERROR,
+				 "a server within another loop has one thread: threads is %u",
+				 server->options.threads);
+			return -EINVAL;
+		}
+		err = ouro_server_open(server, true);
+		if (err)
+			return err;
+	}
+	return server->embedded ? ouro_loop_poll_fd(&server->workers[0].loop) : -EALREADY;
+}
+
+/* The drain has come to its end. */
+static void close_embedded(struct ouro_server *server)
+{
+	ouro_worker_close(&server->workers[0]);
+	ouro_server_close(server);
+	server->stopped = true;
+}
+
+int ouro_server_poll(struct ouro_server *server)
+{
+	struct ouro_worker *worker = &server->workers[0];
+	int timeout_ms, err;
+
+	if (!server->running || !server->embedded)
+		return server->stopped ? -ESHUTDOWN : -EINVAL;
+	err = ouro_loop_poll(&worker->loop, &timeout_ms);
+	if (err) {
+		ouro_log(&server->log, OURO_LOG_ERROR, "the loop stopped serving: %s",
+			 strerror(-err));
+		return err;
+	}
+	if (ouro_worker_is_finished(worker)) {
+		close_embedded(server);
+		return -ESHUTDOWN;
+	}
+	return timeout_ms;
+}
+
+void ouro_embedded_stop(struct ouro_server *server)
+{
+	struct ouro_worker *worker = &server->workers[0];
+	int err = 0;
+
+	ouro_worker_drain(worker);
+	while (!err && !ouro_worker_is_finished(worker))
+		err = ouro_loop_turn(&worker->loop, true);
+	if (err)
+		ouro_log(&server->log, OURO_LOG_ERROR, "the loop stopped serving: %s",
+			 strerror(-err));
+	else
+		close_embedded(server);
+}
