@@ -4,8 +4,7 @@
  * plain call. All fibers of a loop are its thread's alone.
  *
  * On a fiber the stack is small: what needs much memory has it elsewhere. Running over the end of
- * the stack faults; a frame larger than a page that is not touched from its upper end on may step
- * over the guard, which compilers prevent with -fstack-clash-protection. */
+ * the stack faults, unless by one frame of more than 64 KiB that is not touched in its upper part. */
 #ifndef OURO_FIBER_FIBER_H
 #define OURO_FIBER_FIBER_H
 

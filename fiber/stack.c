@@ -14,6 +14,9 @@
 
 enum {
 	SLAB_COUNT = 32,
+	/* As wide as a stack usually is: a function whose frame is larger than the rest of the
+	 * stack must touch it, and not step over it into somebody else's stack. */
+	GUARD_BYTES = 65536,
 	/* Tops of stacks lie at different distances from a page's end: else what all of them touch
 	 * would share the few cache lines that one place in a page may be in. */
 	COLOUR_COUNT = 16,
@@ -43,9 +46,10 @@ void ouro_stacks_init(struct ouro_stacks *stacks, size_t stack_bytes, size_t hea
 	size_t page_bytes = (size_t)sysconf(_SC_PAGESIZE);
 
 	*stacks = (struct ouro_stacks){ .page_bytes = page_bytes };
+	stacks->guard_bytes = round_up(GUARD_BYTES, page_bytes);
 	stacks->head_bytes = round_up(head_bytes, STACK_ALIGN);
 	stacks->cell_bytes =
-		page_bytes + round_up(stack_bytes, page_bytes) +
+		stacks->guard_bytes + round_up(stack_bytes, page_bytes) +
 		round_up(stacks->head_bytes + (COLOUR_COUNT - 1) * COLOUR_BYTES, page_bytes);
 }
 
@@ -73,11 +77,12 @@ void ouro_stacks_fini(struct ouro_stacks *stacks)
 	}
 }
 
-/* Newer kernels mark the page itself; older ones, and memory that is locked, split the mapping. */
-static int guard_page(char *page, size_t page_bytes)
+/* Newer kernels mark the pages themselves; with older ones, and where memory is locked, the mapping
+ * is split, and there may not be more than some ten thousand stacks. */
+static int install_guard(char *begin, size_t bytes)
 {
-	if (madvise(page, page_bytes, MADV_GUARD_INSTALL) == 0 ||
-	    mprotect(page, page_bytes, PROT_NONE) == 0)
+	if (madvise(begin, bytes, MADV_GUARD_INSTALL) == 0 ||
+	    mprotect(begin, bytes, PROT_NONE) == 0)
 		return 0;
 	return -ENOMEM;
 }
@@ -92,7 +97,7 @@ static char *map_memory(const struct ouro_stacks *stacks)
 	/* One touched stack must not make the memory of all. Kernels without huge pages say no. */
 	(void)madvise(memory, slab_bytes(stacks), MADV_NOHUGEPAGE);
 	for (uint32_t i = 0; i < SLAB_COUNT; i++) {
-		if (guard_page(memory + i * stacks->cell_bytes, stacks->page_bytes) == 0)
+		if (install_guard(memory + i * stacks->cell_bytes, stacks->guard_bytes) == 0)
 			continue;
 		munmap(memory, slab_bytes(stacks));
 		return NULL;
@@ -141,7 +146,7 @@ int ouro_stacks_get(struct ouro_stacks *stacks, struct ouro_stack *stack)
 	assert(slab->put == 0);
 	stack->slab = slab;
 	stack->index = (uint32_t)__builtin_ctz(slab->spare);
-	stack->low = cell_of(stacks, stack) + stacks->page_bytes;
+	stack->low = cell_of(stacks, stack) + stacks->guard_bytes;
 	stack->high = cell_of(stacks, stack) + stacks->cell_bytes - stacks->head_bytes -
 		      stack->index % COLOUR_COUNT * COLOUR_BYTES;
 	slab->spare &= slab->spare - 1;

@@ -1,4 +1,4 @@
-/* Stacks for fibers, each with a guard page below it. They are mapped many at a time, since a process
+/* Stacks for fibers, each with a guard below it that faults. They are mapped many at a time, since a process
  * may have only so many mappings (65,530 by default) and a stack of its own mapping, with its guard,
  * would take two. What counts is memory, not address space: a stack that is put back loses its
  * pages, and a slab is unmapped when none of its stacks is in use. */
@@ -14,6 +14,7 @@ struct ouro_stacks {
 	struct ouro_stack_slab *slabs; /* all of them */
 	struct ouro_stack_slab *spare; /* those that have a stack to give */
 	size_t page_bytes;
+	size_t guard_bytes;
 	size_t cell_bytes; /* one stack and all that belongs to it */
 	size_t head_bytes; /* kept free at the top of each */
 	size_t mapped_bytes;
@@ -32,7 +33,7 @@ void ouro_stacks_init(struct ouro_stacks *stacks, size_t stack_bytes, size_t hea
 /* Unmaps everything, used or not. */
 void ouro_stacks_fini(struct ouro_stacks *stacks);
 
-/* 0 and a stack whose content is zero, -ENOMEM if there is no memory for more. */
+/* 0 and a stack whose content is undefined, -ENOMEM if there is no memory for more. */
 int ouro_stacks_get(struct ouro_stacks *stacks, struct ouro_stack *stack);
 
 /* Takes a stack back; @stack may lie on it. Its memory is gone with ouro_stacks_flush(), which
