@@ -1,6 +1,8 @@
 /* Tells the sanitizers and valgrind which stack is the current one; without them there is nothing
  * here, but for the few instructions that valgrind looks for where a stack is made.
  *
+ * To the thread sanitizer each stack is a thread, of which it has room for some 8,000.
+ *
  * The address sanitizer is told on both sides of a switch, the thread sanitizer on the loop's side
  * only: each function must leave with the context with which it was entered. Hence nothing here
  * may be a function of its own. */

@@ -11,6 +11,7 @@
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102 /* Linux 6.13 */
 #endif
+#define MADV_NONE_SUCH 0x7fffffff /* no kernel knows it */
 
 enum {
 	SLAB_COUNT = 32,
@@ -77,27 +78,37 @@ void ouro_stacks_fini(struct ouro_stacks *stacks)
 	}
 }
 
+/* Emulators of Linux take advice that they do not know for granted; then a mark is not to be relied
+ * on either. */
+static bool is_advice_heeded(char *memory, size_t bytes)
+{
+	return madvise(memory, bytes, MADV_NONE_SUCH) < 0;
+}
+
 /* Newer kernels mark the pages themselves; with older ones, and where memory is locked, the mapping
  * is split, and there may not be more than some ten thousand stacks. */
-static int install_guard(char *begin, size_t bytes)
+static int install_guard(char *begin, size_t bytes, bool may_mark)
 {
-	if (madvise(begin, bytes, MADV_GUARD_INSTALL) == 0 ||
-	    mprotect(begin, bytes, PROT_NONE) == 0)
+	if (may_mark && madvise(begin, bytes, MADV_GUARD_INSTALL) == 0)
 		return 0;
-	return -ENOMEM;
+	return mprotect(begin, bytes, PROT_NONE) == 0 ? 0 : -ENOMEM;
 }
 
 static char *map_memory(const struct ouro_stacks *stacks)
 {
 	char *memory = mmap(NULL, slab_bytes(stacks), PROT_READ | PROT_WRITE,
 			    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+	bool may_mark;
 
 	if (memory == MAP_FAILED)
 		return NULL;
 	/* One touched stack must not make the memory of all. Kernels without huge pages say no. */
 	(void)madvise(memory, slab_bytes(stacks), MADV_NOHUGEPAGE);
+	may_mark = is_advice_heeded(memory, stacks->page_bytes);
 	for (uint32_t i = 0; i < SLAB_COUNT; i++) {
-		if (install_guard(memory + i * stacks->cell_bytes, stacks->guard_bytes) == 0)
+		char *cell = memory + i * stacks->cell_bytes;
+
+		if (install_guard(cell, stacks->guard_bytes, may_mark) == 0)
 			continue;
 		munmap(memory, slab_bytes(stacks));
 		return NULL;

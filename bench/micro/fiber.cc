@@ -13,7 +13,8 @@ extern "C" {
 #include <boost/context/detail/fcontext.hpp>
 #endif
 
-namespace {
+namespace
+{
 
 constexpr uint32_t kStackBytes = 65536;
 
@@ -22,7 +23,7 @@ struct ouro_guard guard;
 
 void set_up(uint32_t count_max)
 {
-	struct ouro_fibers_options options = {kStackBytes, count_max};
+	struct ouro_fibers_options options = { kStackBytes, count_max };
 
 	if (ouro_fibers_init(&fibers, &options) < 0)
 		abort();
@@ -182,7 +183,10 @@ namespace context = boost::context::detail;
 struct boost_stack {
 	std::vector<char> memory = std::vector<char>(kStackBytes);
 
-	void *top() { return memory.data() + memory.size(); }
+	void *top()
+	{
+		return memory.data() + memory.size();
+	}
 };
 
 // A function of this kind never returns; at its end it jumps back for good.
@@ -218,8 +222,8 @@ void boost_resume_and_suspend(benchmark::State &state)
 	size_t next = 0;
 
 	for (size_t i = 0; i < fiber_count; i++)
-		started[i] = context::make_fcontext(stacks[i].top(), kStackBytes,
-						    boost_count_for_ever);
+		started[i] =
+			context::make_fcontext(stacks[i].top(), kStackBytes, boost_count_for_ever);
 	for (auto _ : state) {
 		started[next] = context::jump_fcontext(started[next], nullptr).fctx;
 		next = next + 1 == fiber_count ? 0 : next + 1;
