@@ -10,7 +10,7 @@
 #include <string.h>
 
 enum {
-	STACK_BYTES_MAX = 1 << 30,
+	STACK_BYTES_MAX = 1 << 24, /* a slab of them fits any address space */
 	/* What one trim does at most: some hundred microseconds of system calls. */
 	TRIM_COUNT_MAX = 1024,
 	DROP_COUNT_MAX = 256,

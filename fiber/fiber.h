@@ -36,7 +36,7 @@ struct ouro_fibers {
 };
 
 /* Nothing is mapped before the first fiber starts. -EINVAL if an option is 0 or a stack would be
- * larger than 1 GiB, -ENOMEM. */
+ * larger than 16 MiB, -ENOMEM. */
 int ouro_fibers_init(struct ouro_fibers *fibers, const struct ouro_fibers_options *options);
 
 /* Unmaps all stacks; no fiber may be in use. */

@@ -42,8 +42,11 @@ static struct ouro_fiber *start(ouro_fiber_fn fn, void *arg)
 	return fiber;
 }
 
-Test(fiber, options_of_zero_are_refused)
+Test(fiber, options_out_of_range_are_refused)
 {
+	struct ouro_fibers_options large = { .stack_bytes = (16 << 20) + 1, .count_max = 1 };
+
+	cr_assert_eq(ouro_fibers_init(&fibers, &large), -EINVAL);
 	cr_assert_eq(ouro_fibers_init(&fibers, &(struct ouro_fibers_options){ 0, 1 }), -EINVAL);
 	cr_assert_eq(ouro_fibers_init(&fibers, &(struct ouro_fibers_options){ 1, 0 }), -EINVAL);
 }

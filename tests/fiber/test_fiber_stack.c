@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -252,5 +253,29 @@ Test(fiber_stack, given_back_stacks_work_again)
 		ouro_fibers_trim(&fibers);
 		ouro_fibers_trim(&fibers);
 	}
+	ouro_fibers_fini(&fibers);
+}
+
+static void do_nothing(void *arg)
+{
+	(void)arg;
+}
+
+Test(fiber_stack, no_room_for_one_is_an_error_and_no_more)
+{
+	struct rlimit before, none = { .rlim_cur = 1 };
+	struct ouro_fiber *untouched = (struct ouro_fiber *)&untouched;
+
+	if (SANITIZED)
+		cr_skip_test("the sanitizer needs address space itself");
+	set_up(MANY);
+	getrlimit(RLIMIT_AS, &before);
+	none.rlim_max = before.rlim_max;
+	setrlimit(RLIMIT_AS, &none);
+	cr_assert_eq(ouro_fiber_start(&fibers, do_nothing, NULL, &untouched), -ENOMEM);
+	setrlimit(RLIMIT_AS, &before);
+	cr_assert_eq(untouched, (struct ouro_fiber *)&untouched);
+	cr_assert_eq(fibers.used_count, 0);
+	cr_assert_null(start(do_nothing, NULL));
 	ouro_fibers_fini(&fibers);
 }
