@@ -56,10 +56,10 @@ static void resolve(const struct ouro_route_options *outer, const struct ouro_ro
 		    struct ouro_route_options *out)
 {
 	*out = (struct ouro_route_options){
-		.body_bytes_max =
-			inner->body_bytes_max ? inner->body_bytes_max : outer->body_bytes_max,
-		.body_timeout_ms =
-			inner->body_timeout_ms ? inner->body_timeout_ms : outer->body_timeout_ms,
+		.body_bytes_max = inner->body_bytes_max ? inner->body_bytes_max
+							: outer->body_bytes_max,
+		.body_timeout_ms = inner->body_timeout_ms ? inner->body_timeout_ms
+							  : outer->body_timeout_ms,
 		.handler_timeout_ms = inner->handler_timeout_ms ? inner->handler_timeout_ms
 								: outer->handler_timeout_ms,
 		.run_inline = inner->run_inline || outer->run_inline,
@@ -190,17 +190,16 @@ static int add_method(struct ouro_server *server, const struct scope *scope,
 		ouro_log(&server->log, OURO_LOG_ERROR, "%s", message);
 		return err;
 	}
-	return note_route(server,
-			  &(struct ouro_route_info){
-				  .method = method_copy,
-				  .host = host ? host : "",
-				  .pattern = pattern,
-				  .name = name,
-				  .place = entry->place,
-				  .middleware_count = (size_t)endpoint->chain_count - 1,
-				  .guarded = endpoint->guards != NULL,
-				  .run_inline = endpoint->run_inline,
-			  });
+	return note_route(server, &(struct ouro_route_info){
+					  .method = method_copy,
+					  .host = host ? host : "",
+					  .pattern = pattern,
+					  .name = name,
+					  .place = entry->place,
+					  .middleware_count = (size_t)endpoint->chain_count - 1,
+					  .guarded = endpoint->guards != NULL,
+					  .run_inline = endpoint->run_inline,
+				  });
 }
 
 static int add_route(struct ouro_server *server, const struct scope *scope,

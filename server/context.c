@@ -12,9 +12,10 @@
 
 enum { URL_PARAMS_MAX = OURO_ROUTER_PARAMS_MAX };
 
+/* A part of the head. Hooks may ask where there is none, or none that could be understood. */
 static struct ouro_str view(const struct ouro_ctx *ctx, struct ouro_span span)
 {
-	return ouro_http1_value(ctx->head, span);
+	return ctx->readable ? ouro_http1_value(ctx->head, span) : OURO_STR("");
 }
 
 struct ouro_str ouro_method(const struct ouro_ctx *ctx)
@@ -29,7 +30,7 @@ struct ouro_str ouro_target(const struct ouro_ctx *ctx)
 
 struct ouro_str ouro_path(const struct ouro_ctx *ctx)
 {
-	return ouro_http1_path(&ctx->parser, ctx->head);
+	return ctx->readable ? ouro_http1_path(&ctx->parser, ctx->head) : OURO_STR("");
 }
 
 struct ouro_str ouro_query_string(const struct ouro_ctx *ctx)
@@ -109,8 +110,10 @@ struct ouro_str ouro_query(struct ouro_ctx *ctx, const char *name)
 
 struct ouro_str ouro_header(const struct ouro_ctx *ctx, const char *name)
 {
-	int index = ouro_http1_find_name(&ctx->parser, ctx->head, ouro_str_c(name), -1);
+	int index = -1;
 
+	if (ctx->readable)
+		index = ouro_http1_find_name(&ctx->parser, ctx->head, ouro_str_c(name), -1);
 	return index < 0 ? (struct ouro_str){ 0 } : view(ctx, ctx->parser.fields[index].value);
 }
 
@@ -118,7 +121,7 @@ struct ouro_str ouro_header_at(const struct ouro_ctx *ctx, enum ouro_field field
 {
 	int index = -1;
 
-	if (field != OURO_FIELD_NONE && ctx->parser.known >> field & 1)
+	if (ctx->readable && field != OURO_FIELD_NONE && ctx->parser.known >> field & 1)
 		index = ouro_http1_find(&ctx->parser, field, -1);
 	return index < 0 ? (struct ouro_str){ 0 } : view(ctx, ctx->parser.fields[index].value);
 }
@@ -127,7 +130,7 @@ void ouro_header_each(struct ouro_ctx *ctx, const char *name, ouro_pair_fn fn, v
 {
 	struct ouro_str wanted = ouro_str_c(name);
 
-	for (uint32_t i = 0; i < ctx->parser.field_count; i++) {
+	for (uint32_t i = 0; ctx->readable && i < ctx->parser.field_count; i++) {
 		struct ouro_str own = view(ctx, ctx->parser.fields[i].name);
 
 		if (name && !ouro_str_eq_nocase(own, wanted))
@@ -144,12 +147,12 @@ struct ouro_str ouro_host(const struct ouro_ctx *ctx)
 
 bool ouro_has_body(const struct ouro_ctx *ctx)
 {
-	return ctx->parser.has_body;
+	return ctx->readable && ctx->parser.has_body;
 }
 
 uint64_t ouro_body_length(const struct ouro_ctx *ctx)
 {
-	if (!ctx->parser.has_body)
+	if (!ouro_has_body(ctx))
 		return 0;
 	return ctx->parser.chunked ? UINT64_MAX : ctx->parser.content_length;
 }
@@ -333,7 +336,8 @@ struct ouro_str ouro_ctx_copy(struct ouro_ctx *ctx, struct ouro_str text)
 
 	if (!copy)
 		return (struct ouro_str){ 0 };
-	memcpy(copy, text.ptr, text.len);
+	if (text.len > 0)
+		memcpy(copy, text.ptr, text.len);
 	return ouro_str(copy, text.len);
 }
 
@@ -343,7 +347,8 @@ char *ouro_ctx_copy_c(struct ouro_ctx *ctx, struct ouro_str text)
 
 	if (!copy)
 		return NULL;
-	memcpy(copy, text.ptr, text.len);
+	if (text.len > 0)
+		memcpy(copy, text.ptr, text.len);
 	copy[text.len] = '\0';
 	return copy;
 }

@@ -11,10 +11,12 @@ struct ouro_str ouro_cookie(const struct ouro_ctx *ctx, const char *name)
 	int index = -1;
 
 	/* Several Cookie fields do occur behind proxies that translate from HTTP/2. */
-	while ((index = ouro_http1_find(&ctx->parser, OURO_FIELD_COOKIE, index)) >= 0) {
-		struct ouro_str found = ouro_cookie_find(
-			ouro_http1_value(ctx->head, ctx->parser.fields[index].value),
-			ouro_str_c(name));
+	while (ctx->readable &&
+	       (index = ouro_http1_find(&ctx->parser, OURO_FIELD_COOKIE, index)) >= 0) {
+		struct ouro_str found =
+			ouro_cookie_find(ouro_http1_value(ctx->head,
+							  ctx->parser.fields[index].value),
+					 ouro_str_c(name));
 
 		if (found.ptr)
 			return found;

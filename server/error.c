@@ -1,4 +1,5 @@
 /* Errors: answers that hooks can shape in one place, whoever found what was wrong. */
+#include "base/str.h"
 #include "proto/negotiate.h"
 #include "proto/problem.h"
 #include "server/server_private.h"
@@ -11,7 +12,6 @@ enum {
 	ACCEPTS_MAX = 8, /* Accept fields that are looked at */
 };
 
-#define PROBLEM_TYPE "application/problem+json"
 #define TEXT_TYPE "text/plain; charset=utf-8"
 
 /* Whether the client would rather have problem details than a line of text. */
@@ -24,13 +24,14 @@ static bool wants_problem(const struct ouro_ctx *ctx)
 	size_t count = 0;
 	int index = -1;
 
-	/* Heads that could not be read have no fields that could be trusted. */
-	if (!ctx->head || !(ctx->parser.known >> OURO_FIELD_ACCEPT & 1))
+	/* A head that is complete has this field where it says so, whatever else is wrong with it; of
+	 * one with too many fields not all were kept. */
+	if (!ctx->head || ctx->parser.field_count > ctx->worker->limits.fields_max)
 		return false;
 	while (count < ACCEPTS_MAX &&
-	       (index = ouro_http1_find(&ctx->parser, OURO_FIELD_ACCEPT, index)) >= 0)
-		accepts[count++] =
-			ouro_http1_value(ctx->head, ctx->parser.fields[index].value);
+	       (index = ouro_http1_find_name(&ctx->parser, ctx->head, OURO_STR("accept"), index)) >=
+		       0)
+		accepts[count++] = ouro_http1_value(ctx->head, ctx->parser.fields[index].value);
 	return ouro_negotiate_type(accepts, count, offers, 3) > 0;
 }
 
@@ -48,7 +49,8 @@ void ouro_respond_plain(struct ouro_ctx *ctx, unsigned status, const char *detai
 			 : ouro_problem_write_text(&problem, body, sizeof(body));
 	if (len < 0)
 		len = 0;
-	ouro_send(ctx, status, as_problem ? PROBLEM_TYPE : TEXT_TYPE, ouro_str(body, (size_t)len));
+	ouro_send(ctx, status, as_problem ? OURO_PROBLEM_MEDIA_TYPE : TEXT_TYPE,
+		  ouro_str(body, (size_t)len));
 }
 
 static void run_error_hooks(struct ouro_ctx *ctx)

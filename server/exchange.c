@@ -27,6 +27,13 @@ static void on_limit(struct ouro_timer *timer)
 
 	ouro_counter_add(&ctx->worker->loop.counters.handler_timeouts, 1);
 	ouro_ctx_cancel(ctx, true);
+	/* One in callback style waits for its callbacks. */
+	if (ouro_timer_is_set(&ctx->timer))
+		ouro_timer_stop(&ctx->worker->loop.timers, &ctx->timer);
+	ctx->on_after = NULL;
+	ctx->on_drain = NULL;
+	ctx->on_body = NULL;
+	ouro_exchange_look(ctx);
 	ouro_h1_advance(ctx);
 }
 
@@ -153,6 +160,21 @@ static void look_at_nothing(struct ouro_ctx *ctx)
 	}
 }
 
+/* The handler has returned from within its response. One that was cancelled did not come to its end: the
+ * client, if it is there, must not take that for complete. */
+static void end_begun(struct ouro_ctx *ctx)
+{
+	bool is_short = ctx->length_known && ctx->length_left > 0 && !ctx->bodyless;
+	bool is_whole = ctx->length_known && !is_short;
+
+	if (is_short && !ctx->cancelled)
+		log_handler(ctx, "did not end its response");
+	if (ctx->cancelled && !is_whole)
+		ouro_abort(ctx);
+	else
+		ouro_end(ctx);
+}
+
 void ouro_exchange_look(struct ouro_ctx *ctx)
 {
 	if (ctx->closing || ctx->fiber || ouro_exchange_is_waiting(ctx))
@@ -162,12 +184,11 @@ void ouro_exchange_look(struct ouro_ctx *ctx)
 		look_at_nothing(ctx);
 		return;
 	case OURO_RESPONSE_HELD:
-		ouro_flush(ctx);
+		if (ouro_flush(ctx) && ctx->response == OURO_RESPONSE_NONE)
+			ouro_respond_error(ctx, 500, NULL);
 		return;
 	case OURO_RESPONSE_BODY:
-		if (ctx->length_known && ctx->length_left > 0 && !ctx->bodyless && !ctx->cancelled)
-			log_handler(ctx, "did not end its response");
-		ouro_end(ctx);
+		end_begun(ctx);
 		return;
 	case OURO_RESPONSE_DONE:
 	case OURO_RESPONSE_RESET:

@@ -96,6 +96,7 @@ struct ouro_ctx {
 
 	/* From here to @match: of the request in progress, zero at its start. */
 	bool end_told;    /* it was told that the peer ended; first: see clear() */
+	bool readable;    /* the head is complete and good: accessors have something to show */
 	uint8_t request;  /* enum ouro_request_state */
 	uint8_t response; /* enum ouro_response_state */
 	bool keep_alive;

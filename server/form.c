@@ -16,8 +16,7 @@ static int read_form(struct ouro_ctx *ctx, char **copy, size_t *len)
 	struct ouro_str body;
 	int err;
 
-	if (!ouro_media_type_is(ouro_header_at(ctx, OURO_FIELD_CONTENT_TYPE),
-				OURO_FORM_MEDIA_TYPE))
+	if (!ouro_media_type_is(ouro_header_at(ctx, OURO_FIELD_CONTENT_TYPE), OURO_FORM_MEDIA_TYPE))
 		return -EPROTONOSUPPORT;
 	err = ouro_body(ctx, &body);
 	if (err)
@@ -79,7 +78,7 @@ int ouro_negotiate(struct ouro_ctx *ctx, const char *const *offers, size_t count
 		count = OFFERS_MAX;
 	for (size_t i = 0; i < count; i++)
 		types[i] = ouro_str_c(offers[i]);
-	while (accept_count < ACCEPTS_MAX &&
+	while (ctx->readable && accept_count < ACCEPTS_MAX &&
 	       (index = ouro_http1_find(&ctx->parser, OURO_FIELD_ACCEPT, index)) >= 0)
 		accepts[accept_count++] =
 			ouro_http1_value(ctx->head, ctx->parser.fields[index].value);

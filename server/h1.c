@@ -109,6 +109,7 @@ static void begin_request(struct ouro_ctx *ctx)
 	struct ouro_worker *worker = ctx->worker;
 
 	ouro_counter_add(&worker->loop.counters.requests, 1);
+	ctx->readable = true;
 	ctx->keep_alive = ctx->parser.keep_alive && !worker->draining;
 	ctx->request = ctx->parser.has_body ? OURO_REQUEST_BODY : OURO_REQUEST_DONE;
 	if (ctx->parser.has_body) {

@@ -61,6 +61,8 @@ void ouro_offload_abandon(struct ouro_ctx *ctx)
 		ctx->jobs--;
 	} else {
 		wait->abandoned = true;
+		/* The next request would need the memory that this one goes on using. */
+		ctx->keep_alive = false;
 	}
 }
 

@@ -73,7 +73,7 @@ int ouro_options_resolve(const struct ouro_options *given, struct ouro_options *
 		{ "recv_buffers", &o.recv_buffers, 256, 1, 32768 },
 		{ "recv_buffer_bytes", &o.recv_buffer_bytes, 16384, 64, 1 << 24 },
 		{ "completion_entries", &o.completion_entries, 8192, 16, 65536 },
-		{ "fiber_stack_bytes", &o.fiber_stack_bytes, 65536, 16384, 1 << 28 },
+		{ "fiber_stack_bytes", &o.fiber_stack_bytes, 65536, 16384, 1 << 24 },
 		{ "fibers_max", &o.fibers_max, 65536, 1, 1 << 22 },
 		{ "offload_threads", &o.offload_threads, 4, 1, 1024 },
 		{ "offload_queue_max", &o.offload_queue_max, 1024, 1, 1 << 20 },

@@ -16,9 +16,9 @@ static bool has_field(const struct ouro_ctx *ctx, struct ouro_str name, struct o
 	do {
 		index = ouro_http1_find_name(&ctx->parser, ctx->head, name, index);
 		if (index >= 0 &&
-		    (!value.ptr || ouro_str_eq(ouro_http1_value(ctx->head,
-								ctx->parser.fields[index].value),
-					       value)))
+		    (!value.ptr ||
+		     ouro_str_eq(ouro_http1_value(ctx->head, ctx->parser.fields[index].value),
+				 value)))
 			return true;
 	} while (index >= 0);
 	return false;

@@ -28,7 +28,7 @@ struct ouro_ref_slot {
 
 /* One table. Made when first needed, never freed. */
 struct ouro_refs {
-	pthread_mutex_t lock; /* of all below, and of the slots */
+	pthread_mutex_t lock;   /* of all below, and of the slots */
 	struct ouro_loop *loop; /* NULL: no worker has it */
 	struct ouro_ref_slot **chunks;
 	struct ouro_ref_slot *free_slots;

@@ -404,15 +404,15 @@ int ouro_server_run(struct ouro_server *server)
 	sigaddset(&ends, SIGTERM);
 	sigaddset(&ends, SIGINT);
 	pthread_sigmask(SIG_BLOCK, &ends, &before);
+	server->runner = pthread_self();
+	atomic_store(&server->is_run, true);
 	err = ouro_server_start(server);
 	if (!err) {
-		server->runner = pthread_self();
-		atomic_store(&server->is_run, true);
 		sigwait(&ends, &number);
-		atomic_store(&server->is_run, false);
 		ouro_log(&server->log, OURO_LOG_INFO, "stopping: signal %d", number);
 		ouro_server_stop(server);
 	}
+	atomic_store(&server->is_run, false);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return err;
 }

@@ -78,7 +78,7 @@ void ouro_ctx_cancel(struct ouro_ctx *ctx, bool timed_out)
 		ouro_poll_abandon(ctx);
 	else if (what == OURO_WAITING_OFFLOAD)
 		ouro_offload_abandon(ctx);
-	ouro_ctx_wake(ctx, timed_out	      ? -ETIMEDOUT
+	ouro_ctx_wake(ctx, timed_out          ? -ETIMEDOUT
 			   : ctx->fail_result ? ctx->fail_result
 					      : -ECANCELED);
 	/* Whatever it tries to wait for now says the same, so it has come to its end. */

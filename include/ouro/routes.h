@@ -143,7 +143,7 @@ OURO_API ssize_t ouro_server_url(struct ouro_server *server, const char *name,
 
 /* Phases of a request, and of a connection. All hooks are handlers. */
 enum ouro_hook {
-	OURO_HOOK_REQUEST,  /* the head is complete and no route was looked for yet. One that answers
+	OURO_HOOK_REQUEST, /* the head is complete and no route was looked for yet. One that answers
 			     * is the last that runs */
 	OURO_HOOK_RESPONSE, /* an answer is about to be written: fields can still be set */
 	OURO_HOOK_ERROR,    /* ouro_error() was called, by the engine or a handler: the first that

@@ -99,7 +99,7 @@ OURO_API int ouro_server_listen(struct ouro_server *server, const char *url);
 
 /* Keys for signed and encrypted cookies, each of at least 32 bytes that nobody can guess, copied. The
  * first makes new ones, all are tried on what clients send, so that keys can be changed. Before the
- * start. 0; -EINVAL (too short, or none), -ENOMEM. */
+ * start. 0; -EINVAL (too short, none or more than 8), -EALREADY (it runs), -ENOMEM. */
 OURO_API int ouro_server_secret(struct ouro_server *server, const struct ouro_str *keys,
 				size_t count);
 
@@ -128,7 +128,7 @@ OURO_API int ouro_server_poll(struct ouro_server *server);
 
 /* Asks a server that runs in any way to stop as ouro_server_stop() does, and returns at once: a
  * ouro_server_run() then returns, a ouro_server_poll() says -ESHUTDOWN once all is closed. From any
- * thread, and from handlers. */
+ * thread, but not while ouro_server_stop() or ouro_server_destroy() runs, and from handlers. */
 OURO_API void ouro_server_shutdown(struct ouro_server *server);
 
 /* The URL of listener @index (from 0) of a started server, with the port that it got; NULL where
