@@ -1,6 +1,7 @@
 /* A server: routes and addresses before the start, workers while it runs. */
 #include "engine/features.h"
 #include "proto/secret.h"
+#include "server/crash.h"
 #include "server/server_private.h"
 
 #include <errno.h>
@@ -406,12 +407,14 @@ int ouro_server_run(struct ouro_server *server)
 	pthread_sigmask(SIG_BLOCK, &ends, &before);
 	server->runner = pthread_self();
 	atomic_store(&server->is_run, true);
+	ouro_crash_install();
 	err = ouro_server_start(server);
 	if (!err) {
 		sigwait(&ends, &number);
 		ouro_log(&server->log, OURO_LOG_INFO, "stopping: signal %d", number);
 		ouro_server_stop(server);
 	}
+	ouro_crash_uninstall();
 	atomic_store(&server->is_run, false);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return err;

@@ -1,6 +1,7 @@
 /* A worker: see server/worker.h. */
 #include "server/worker.h"
 
+#include "server/crash.h"
 #include "server/ref.h"
 #include "server/server_private.h"
 
@@ -269,18 +270,15 @@ static void close_listening(struct ouro_worker *worker)
 			close(worker->listeners[i].accept.fd);
 }
 
-static void *worker_main(void *arg)
+static void serve(struct ouro_worker *worker)
 {
-	struct ouro_worker *worker = arg;
 	struct ouro_server *server = worker->server;
-	int err;
+	int err = ouro_worker_open(worker);
 
-	pin(worker);
-	err = ouro_worker_open(worker);
 	atomic_store(&worker->failed, err != 0);
 	ouro_server_report_start(server, err);
 	if (err)
-		return NULL;
+		return;
 	err = run(worker);
 	if (err) {
 		/* The kernel refused to go on; what the loop holds is not ours to free. */
@@ -288,9 +286,20 @@ static void *worker_main(void *arg)
 			 worker->index, strerror(-err));
 		atomic_store(&worker->failed, true);
 		close_listening(worker);
-		return NULL;
+		return;
 	}
 	ouro_worker_close(worker);
+}
+
+static void *worker_main(void *arg)
+{
+	struct ouro_worker *worker = arg;
+	struct ouro_crash_stack stack;
+
+	pin(worker);
+	ouro_crash_stack_init(&stack);
+	serve(worker);
+	ouro_crash_stack_fini(&stack);
 	return NULL;
 }
 

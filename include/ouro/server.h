@@ -113,7 +113,9 @@ OURO_API int ouro_server_start(struct ouro_server *server);
 OURO_API void ouro_server_stop(struct ouro_server *server);
 
 /* Starts, waits for SIGTERM or SIGINT, stops. It blocks these signals in the calling thread and in
- * those it starts while it runs. 0, or a negative errno as ouro_server_start(). */
+ * those it starts while it runs. Meanwhile a crash (SIGSEGV, SIGBUS, SIGILL, SIGFPE) is reported on
+ * standard error with a backtrace before it ends the process, unless the program handles these
+ * signals itself. 0, or a negative errno as ouro_server_start(). */
 OURO_API int ouro_server_run(struct ouro_server *server);
 
 /* Runs the server's one loop (options.threads is 1) within another loop, which belongs to the calling
