@@ -98,6 +98,12 @@ static int plan_node(struct ouro_draft_node *node, struct sizes *sizes)
 	return err;
 }
 
+/* What the path of a name is built from: bytes as they are, or the name of a value. */
+static struct ouro_str url_text(const struct ouro_segment *segment)
+{
+	return segment->kind == OURO_SEGMENT_STATIC ? segment->text : segment->name;
+}
+
 static void plan_route(const struct ouro_draft_route *route, struct sizes *sizes)
 {
 	sizes->routes++;
@@ -111,8 +117,7 @@ static void plan_route(const struct ouro_draft_route *route, struct sizes *sizes
 	sizes->parts += route->pattern.count;
 	sizes->strings += route->name.len;
 	for (uint32_t i = 0; i < route->pattern.count; i++)
-		if (route->pattern.segments[i].kind == OURO_SEGMENT_STATIC)
-			sizes->strings += route->pattern.segments[i].text.len;
+		sizes->strings += url_text(&route->pattern.segments[i]).len;
 }
 
 static int plan(struct ouro_draft *draft, struct sizes *sizes)
@@ -393,11 +398,10 @@ static void add_url(struct compiler *c, const struct ouro_draft_route *route)
 	};
 	for (uint32_t i = 0; i < route->pattern.count; i++) {
 		const struct ouro_segment *segment = &route->pattern.segments[i];
-		bool is_static = segment->kind == OURO_SEGMENT_STATIC;
 
 		table->parts[c->done.parts++] = (struct ouro_table_part){
 			.kind = segment->kind,
-			.text = copy_string(c, is_static ? segment->text : segment->name),
+			.text = copy_string(c, url_text(segment)),
 			.regex = segment->regex,
 		};
 	}
