@@ -12,8 +12,8 @@ build_tools=(gcc libc6-dev meson ninja-build pkg-config)
 # built by meson from subprojects/ instead.
 build_libs=(liburing-dev=2.3 libllhttp-dev=9.2.1~ libwslay-dev=1.1.1 libpcre2-dev=10.32
 	libyyjson-dev=0.8 libssl-dev=3.0)
-bench_tools=(wrk apache2-utils python3 curl)
-test_tools=("${bench_tools[@]}" g++ clang llvm clang-format libcriterion-dev iproute2)
+bench_tools=(wrk apache2-utils python3 curl g++ libbenchmark-dev libboost-context-dev)
+test_tools=("${bench_tools[@]}" clang llvm clang-format libcriterion-dev iproute2)
 # Tests that need one of these are skipped, and say so, where it cannot be had.
 test_extras=(chromium libuv1-dev libpq-dev postgresql)
 # What Debian 12 lacks, and all that may ever come to it from Debian 13.
