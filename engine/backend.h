@@ -17,6 +17,7 @@ struct ouro_backend_options {
 	uint32_t recv_buffer_count; /* a power of two */
 	uint32_t recv_buffer_bytes;
 	uint32_t completion_entries; /* completion queue length of the ring; a power of two */
+	bool driven;                 /* poll_fd will be asked for; the ring is slower for it */
 	struct ouro_counters *counters;
 	/* Called in each wait when it has slept, before any completion: the time to look at the
 	 * clock. May be NULL. */
@@ -57,14 +58,13 @@ struct ouro_backend_ops {
 	 * @deadline_ns (0: does not sleep), and runs the completions there are. Returns how many
 	 * ran, or a negative errno that nothing can be done about. */
 	int (*wait)(struct ouro_backend *backend, uint64_t deadline_ns);
-	/* For who sleeps elsewhere, on poll_fd, instead of in wait. poll_fd is a descriptor that can
-	 * be read when a wait would have something to run, or -ENOTSUP. hand_over sees to it
-	 * that all that was submitted is with the kernel; to be called after the last wait and
-	 * submission. It returns 1 where the descriptor becomes readable at @deadline_ns as well,
-	 * 0 where the caller has to come back by itself for that, -EAGAIN where not everything
-	 * could be handed over and a wait should follow at once, or a negative errno that nothing
-	 * can be done about. */
+	/* For who sleeps elsewhere, on poll_fd, instead of in wait: a descriptor that can be read when
+	 * a wait that does not sleep has something to run. -ENOTSUP: there is none. */
 	int (*poll_fd)(const struct ouro_backend *backend);
+	/* Sees to it that all that was submitted is with the kernel; after the last wait and
+	 * submission. 1 where poll_fd becomes readable at @deadline_ns as well; 0 where the caller
+	 * has to come back by itself for that; -EAGAIN where there is more to do, so that a wait
+	 * should follow at once; or a negative errno that nothing can be done about. */
 	int (*hand_over)(struct ouro_backend *backend, uint64_t deadline_ns);
 	/* Ends the present or the next wait, and makes poll_fd readable. Any thread. */
 	void (*wake)(struct ouro_backend *backend);

@@ -50,12 +50,16 @@ int ouro_loop_run(struct ouro_loop *loop);
 /* Ends ouro_loop_run after the present turn. The loop's thread. */
 void ouro_loop_stop(struct ouro_loop *loop);
 
-/* A loop that is not ours can drive this one: it watches the descriptor (-ENOTSUP where there is
- * none) and calls ouro_loop_poll() first of all, whenever it can be read, and after anything was
- * done outside of a turn with what hangs on the loop. A poll runs turns without sleeping until
- * nothing more is to be done at once, or there were many and others should have their turn.
- * @timeout_ms: when it must be called again at the latest, though the descriptor may not be
- * readable; -1: never. 0, or a negative errno that the loop cannot go on from. */
+/* A loop that is not ours can drive one that was opened with the option @driven: it watches the
+ * descriptor (-ENOTSUP without the option, or where there is none), in the thread that has opened
+ * the loop, and calls ouro_loop_poll() first of all, then whenever the descriptor can be read, and
+ * after anything was done outside of a turn with what hangs on the loop. A poll runs turns without
+ * sleeping until nothing more is to be done at once, or there were many and others should have
+ * their turn. @timeout_ms: when it must be called again at the latest, though the descriptor may
+ * not be readable; -1: never. 0, or a negative errno that the loop cannot go on from.
+ *
+ * The kernel completes requests of the ring in that thread, for which it ends epoll_wait(2) and
+ * other calls of it that sleep with EINTR; they are to be made again. */
 int ouro_loop_poll_fd(const struct ouro_loop *loop);
 int ouro_loop_poll(struct ouro_loop *loop, int *timeout_ms);
 

@@ -440,7 +440,9 @@ static int uring_wait(struct ouro_backend *backend, uint64_t deadline_ns)
 
 static int uring_poll_fd(const struct ouro_backend *backend)
 {
-	return ((const struct ouro_uring *)(const void *)backend)->ring.ring_fd;
+	const struct ouro_uring *uring = (const struct ouro_uring *)(const void *)backend;
+
+	return uring->setup_flags & IORING_SETUP_DEFER_TASKRUN ? -ENOTSUP : uring->ring.ring_fd;
 }
 
 static int uring_hand_over(struct ouro_backend *backend, uint64_t deadline_ns)

@@ -19,7 +19,15 @@ static const unsigned setup_ladder[] = {
 	0,
 };
 
-static int open_ring(struct ouro_uring *uring, uint32_t completion_entries)
+/* Somebody who sleeps on the ring's descriptor is not woken by task work that is deferred until the
+ * ring is entered (seen on 6.18). A registered eventfd is written for it, but not reliably where what
+ * completes is a poll or read of another eventfd, so that is no way out. */
+static bool wakes_sleepers(unsigned setup_flags)
+{
+	return !(setup_flags & IORING_SETUP_DEFER_TASKRUN);
+}
+
+static int open_ring(struct ouro_uring *uring, uint32_t completion_entries, bool driven)
 {
 	int err = -EINVAL;
 
@@ -30,6 +38,8 @@ static int open_ring(struct ouro_uring *uring, uint32_t completion_entries)
 		};
 		unsigned entries = OURO_URING_SUBMISSION_ENTRIES;
 
+		if (driven && !wakes_sleepers(setup_ladder[i]))
+			continue;
 		if (entries > completion_entries)
 			entries = completion_entries;
 		err = io_uring_queue_init_params(entries, &uring->ring, &params);
@@ -179,7 +189,7 @@ static void release_eager(struct ouro_buf *buf)
 int ouro_uring_setup(struct ouro_uring *uring, const struct ouro_backend_options *options,
 		     ouro_buf_release_fn release)
 {
-	int err = open_ring(uring, options->completion_entries);
+	int err = open_ring(uring, options->completion_entries, options->driven);
 
 	if (err)
 		return err;
