@@ -28,6 +28,8 @@ static void on_open(struct ouro_stream *stream)
 	rig->all = conn;
 	rig->opened++;
 	stream->user = conn;
+	if (rig->user->on_open)
+		rig->user->on_open(conn);
 }
 
 static void on_input(struct ouro_stream *stream, struct ouro_slice slice)

@@ -23,6 +23,7 @@ struct rig_conn;
 
 /* What a user does besides writing down; any may be NULL. */
 struct rig_user {
+	void (*on_open)(struct rig_conn *conn);
 	void (*on_input)(struct rig_conn *conn, struct ouro_slice slice);
 	void (*on_end)(struct rig_conn *conn);
 	void (*on_drain)(struct rig_conn *conn);

@@ -1,6 +1,6 @@
 /* The contract of engine/backend.h, the same facts on both real backends, over socket pairs and
  * loopback connections. */
-#include "engine/backend.h"
+#include "engine/both.h"
 #include "engine/features.h"
 
 #include <criterion/criterion.h>
@@ -727,35 +727,6 @@ static void zero_copy_tells_twice(const struct ouro_backend_ops *ops)
 }
 
 /* ---- On both ---- */
-
-static const struct ouro_backend_ops *uring(void)
-{
-#ifdef OURO_HAVE_URING
-	struct ouro_feature features[OURO_FEATURES_MAX];
-	size_t count;
-	int err = ouro_features_probe(features, &count);
-
-	if (!err)
-		return &ouro_backend_uring;
-	fprintf(stderr, "skipped: %s\n", ouro_features_explain(err));
-#else
-	fputs("skipped: built without the ring\n", stderr);
-#endif
-	return NULL;
-}
-
-#define ON_BOTH(fact)                                                                              \
-	Test(epoll, fact)                                                                          \
-	{                                                                                          \
-		fact(&ouro_backend_epoll);                                                         \
-	}                                                                                          \
-	Test(uring, fact)                                                                          \
-	{                                                                                          \
-		const struct ouro_backend_ops *ops = uring();                                      \
-                                                                                                   \
-		if (ops)                                                                           \
-			fact(ops);                                                                 \
-	}
 
 ON_BOTH(accepts_many)
 ON_BOTH(receives_many_in_order_and_then_the_end)

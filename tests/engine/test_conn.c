@@ -536,3 +536,30 @@ Test(conn, pools_give_back_what_a_burst_needed)
 	cr_assert_leq(rig.conns.pools.buffers.free_count, 1);
 	rig_close(&rig);
 }
+
+Test(conn, ids_are_never_used_twice)
+{
+	uint64_t last = 0;
+	struct rig rig;
+
+	rig_open(&rig, NULL);
+	for (int i = 0; i < 10; i++) {
+		struct rig_conn *a = rig_connect(&rig), *b = rig_connect(&rig);
+		uint64_t id = ouro_conn_id(ouro_conn_of(a->stream));
+
+		cr_assert_gt(id, last);
+		last = ouro_conn_id(ouro_conn_of(b->stream));
+		cr_assert_gt(last, id);
+		cr_assert_eq(ouro_conn_id(ouro_conn_of(a->stream)), id);
+		ouro_stream_close(a->stream, OURO_CLOSE_ABORT);
+		ouro_stream_close(b->stream, OURO_CLOSE_ABORT);
+		sim_settle(&rig.loop);
+		cr_assert_eq(rig.conns.open_count, 0);
+		/* Its slots are used anew all the same, and its count is longer than one field. */
+		cr_assert_leq(rig.conns.used_slots, 2);
+		if (i == 5)
+			rig.conns.opened = UINT32_MAX;
+	}
+	cr_assert_gt(last, (uint64_t)UINT32_MAX);
+	rig_close(&rig);
+}

@@ -59,6 +59,74 @@ Test(listener, a_full_table_lets_the_rest_wait_and_goes_on_with_room)
 	}
 }
 
+static void refuse(struct rig_conn *conn)
+{
+	ouro_stream_close(conn->stream, OURO_CLOSE_ABORT);
+}
+
+/* Twice as many at once as the table holds, whose requests nobody is to see. */
+Test(listener, connections_can_be_refused_as_they_open)
+{
+	const struct rig_user user = { .on_open = refuse };
+
+	for (uint64_t seed = 1; seed <= 30; seed++) {
+		struct rig_options options = { .connections_max = 8, .sim = sim_wild(seed) };
+		struct sim_peer *peers[16];
+		struct rig rig;
+
+		rig_open(&rig, &options);
+		rig.user = &user;
+		rig_listen(&rig);
+		rig.conns.on_room = resume;
+		rig.conns.on_room_arg = &rig;
+		for (int i = 0; i < 16; i++) {
+			peers[i] = sim_connect(sim_of(&rig.loop));
+			sim_peer_say(peers[i], "request");
+		}
+		sim_settle(&rig.loop);
+		cr_assert_eq(rig.opened, 16);
+		cr_assert_eq(rig.closed, 16);
+		cr_assert_eq(rig.conns.open_count, 0);
+		cr_assert_eq(sim_counts(sim_of(&rig.loop))->recvs, 0, "none was armed");
+		for (const struct rig_conn *conn = rig.all; conn; conn = conn->next) {
+			cr_assert_eq(conn->error, -ECONNABORTED);
+			cr_assert_eq(conn->inputs, 0);
+		}
+		for (int i = 0; i < 16; i++)
+			cr_assert(sim_peer_saw_reset(peers[i]));
+		rig_close(&rig);
+	}
+}
+
+static void say_no(struct rig_conn *conn)
+{
+	rig_say(conn, "no");
+	ouro_stream_close(conn->stream, OURO_CLOSE_FLUSH);
+}
+
+Test(listener, a_refusal_can_be_put_in_words)
+{
+	const struct rig_user user = { .on_open = say_no };
+
+	for (uint64_t seed = 1; seed <= 30; seed++) {
+		struct rig_options options = { .sim = sim_wild(seed) };
+		struct sim_peer *peer;
+		struct rig rig;
+
+		options.sim.reset = 0;
+		rig_open(&rig, &options);
+		rig.user = &user;
+		rig_listen(&rig);
+		peer = sim_connect(sim_of(&rig.loop));
+		sim_settle(&rig.loop);
+		cr_assert(rig_peer_has(peer, "no"));
+		cr_assert(sim_peer_saw_end(peer));
+		cr_assert_eq(rig.closed, 1);
+		cr_assert_eq(sim_counts(sim_of(&rig.loop))->recvs, 0);
+		rig_close(&rig);
+	}
+}
+
 Test(listener, without_descriptors_it_backs_off_and_recovers)
 {
 	struct rig rig;

@@ -2,6 +2,8 @@
 #include "engine/rig.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
+#include <limits.h>
 #include <string.h>
 
 static char order[64];
@@ -127,6 +129,57 @@ Test(loop, mail_wakes_it)
 	cr_assert_eq(ouro_loop_turn(&rig.loop, true), 0);
 	cr_assert_str_eq(order, "mail ");
 	cr_assert_eq(rig.loop.now_ns, begin_ns);
+	rig_close(&rig);
+}
+
+Test(loop, a_poll_says_when_to_come_back)
+{
+	struct ouro_timer timer = { .on_due = note_timer };
+	struct rig rig;
+	int timeout_ms = 99;
+
+	rig_open(&rig, NULL);
+	cr_assert_eq(ouro_loop_poll_fd(&rig.loop), -ENOTSUP);
+	cr_assert_eq(ouro_loop_poll(&rig.loop, &timeout_ms), 0);
+	cr_assert_eq(timeout_ms, -1);
+	ouro_timer_set(&rig.loop.timers, &timer, rig.loop.now_ns + 5000001);
+	cr_assert_eq(ouro_loop_poll(&rig.loop, &timeout_ms), 0);
+	cr_assert_eq(timeout_ms, 6, "too early would be for nothing");
+	sim_advance(&rig.loop, 5);
+	cr_assert_eq(ouro_loop_poll(&rig.loop, &timeout_ms), 0);
+	cr_assert_eq(timeout_ms, 1);
+	sim_advance(&rig.loop, 1);
+	cr_assert_str_eq(order, "timer ");
+	ouro_timer_set(&rig.loop.timers, &timer, rig.loop.now_ns + UINT64_MAX / 4);
+	cr_assert_eq(ouro_loop_poll(&rig.loop, &timeout_ms), 0);
+	cr_assert_eq(timeout_ms, INT_MAX);
+	ouro_timer_stop(&rig.loop.timers, &timer);
+	rig_close(&rig);
+}
+
+Test(loop, a_poll_takes_all_turns_there_are)
+{
+	const struct rig_user user = { .on_input = note_input };
+	struct ouro_mail mail = { .on_arrival = note_mail };
+	struct rig rig;
+	struct rig_conn *conn;
+	int timeout_ms = 99;
+
+	rig_open(&rig, NULL);
+	rig.user = &user;
+	conn = rig_connect(&rig);
+	sim_peer_say(conn->peer, "request");
+	ouro_loop_post(&rig.loop, &mail);
+	cr_assert_eq(ouro_loop_poll(&rig.loop, &timeout_ms), 0);
+	cr_assert_str_eq(order, "completion mail ");
+	cr_assert(rig_peer_has(conn->peer, "answer"));
+	cr_assert_gt(timeout_ms, 0, "until the sweep of the connections");
+	busy_turns = INT_MAX;
+	conns_flush = rig.loop.flush;
+	rig.loop.flush = stay_busy;
+	cr_assert_eq(ouro_loop_poll(&rig.loop, &timeout_ms), 0);
+	cr_assert_eq(timeout_ms, 0);
+	rig.loop.flush = conns_flush;
 	rig_close(&rig);
 }
 
