@@ -140,6 +140,7 @@ static int open_loop(struct ouro_worker *worker)
 		.recv_buffer_count = round_up_power_of_two(options->recv_buffers),
 		.recv_buffer_bytes = options->recv_buffer_bytes,
 		.completion_entries = round_up_power_of_two(options->completion_entries),
+		.driven = server->embedded,
 	};
 
 	return ouro_loop_init(&worker->loop, server->backend, &backend_options, &server->log);

@@ -124,7 +124,8 @@ OURO_API int ouro_server_run(struct ouro_server *server);
  * ouro_server_start(), -EINVAL where there are more threads. ouro_server_poll() then does it without
  * sleeping, and returns after how many milliseconds it must be called again at the latest, though the
  * descriptor cannot be read; -1: never. -ESHUTDOWN where the server has stopped: see
- * ouro_server_shutdown(). The descriptor stays the server's. */
+ * ouro_server_shutdown(). The descriptor stays the server's. On the ring the kernel may end system
+ * calls of that thread that sleep, epoll_wait(2) for one, with EINTR: they are to be made again. */
 OURO_API int ouro_server_poll_fd(struct ouro_server *server);
 OURO_API int ouro_server_poll(struct ouro_server *server);
 
