@@ -154,8 +154,7 @@ static void slow(struct ouro_ctx *ctx)
 	else if (ouro_sleep(ctx, ms) == 0)
 		ouro_text(ctx, 200, OURO_STR("ok"));
 }
-/* Whoever closes its side behind the request still gets its answer. */
-OURO_GET("/slow", slow, OURO_HALF_CLOSE);
+OURO_GET("/slow", slow);
 
 static void stream(struct ouro_ctx *ctx)
 {

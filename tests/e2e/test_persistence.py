@@ -1,5 +1,7 @@
 """How long a connection lives: versions, Connection, pipelining, half-closing."""
 
+import contextlib
+
 from http_client import make_chunked, make_request
 from ouro_server import ServerCase, main
 
@@ -107,10 +109,17 @@ class Persistence(ServerCase):
 
     def test_half_closed_client_is_answered(self):
         connection = self.connect()
-        connection.send(make_request("GET", "/slow?ms=100"))
+        connection.send(make_request("GET", "/json"))
         connection.end()
-        self.assertEqual(connection.read_response().body, b"ok")
+        self.assertEqual(connection.read_response().status, 200)
         self.assert_closes(connection)
+
+    def test_half_closed_client_is_taken_for_gone_where_a_handler_waits(self):
+        connection = self.connect()
+        connection.send(make_request("GET", "/slow?ms=60000"))
+        connection.end()
+        with contextlib.suppress(ConnectionResetError):
+            self.assertEqual(connection.read_to_end(), b"")
 
     def test_half_closed_without_a_request(self):
         connection = self.connect()
