@@ -383,6 +383,7 @@ struct ouro_conn *ouro_conn_open(struct ouro_conns *conns, int fd,
 	conn->facts = CONN_READING | (conn->facts & CONN_TOUCHED);
 	ouro_conn_set_state(conn, OURO_CONN_OPEN);
 	events->on_open(&conn->stream);
-	want_recv(conn);
+	if (conn->state == OURO_CONN_OPEN && conn->facts & CONN_READING)
+		arm_recv(conn);
 	return conn;
 }

@@ -444,6 +444,21 @@ static void run_wake(struct epoll *epoll)
 		;
 }
 
+/* An event that no operation of ours was waiting for. */
+static int run_rest(struct epoll *epoll, struct file *file, uint32_t events)
+{
+	int count = file->polls ? run_polls(epoll, file, events) : 0;
+
+	if (count > 0 || !file->registered)
+		return count;
+	/* Trouble is reported whether asked for or not; where nobody waits, it leaves. */
+	if (events & (uint32_t)(EPOLLERR | EPOLLHUP))
+		leave_if_idle(epoll, file);
+	else
+		set_interest(epoll, file, wanted_events(file));
+	return 0;
+}
+
 static int run_event(struct epoll *epoll, const struct epoll_event *event)
 {
 	struct file *file = event->data.ptr;
@@ -462,16 +477,9 @@ static int run_event(struct epoll *epoll, const struct epoll_event *event)
 		run_reader(epoll, file);
 		count++;
 	}
-	if (file->polls)
-		count += run_polls(epoll, file, event->events);
-	if (count > 0 || !file->registered)
+	if (count > 0)
 		return count;
-	/* Trouble is reported whether asked for or not; where nobody waits, it leaves. */
-	if (trouble)
-		leave_if_idle(epoll, file);
-	else
-		set_interest(epoll, file, wanted_events(file));
-	return count;
+	return run_rest(epoll, file, event->events);
 }
 
 static void feed_starved(struct epoll *epoll)
