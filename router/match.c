@@ -143,7 +143,7 @@ static uint32_t enter_test(struct walk *walk, const struct ouro_table_node *node
 	return OURO_TABLE_NONE;
 }
 
-/* As enter(), for a node that has more than one static children and a parameter. */
+/* As enter(), for a node that has children of more kinds than most. */
 static __attribute__((noinline)) uint32_t enter_extra(struct walk *walk,
 						      const struct ouro_table_node *node,
 						      size_t start, size_t *end, uint32_t try)
@@ -398,7 +398,7 @@ enum ouro_match_result ouro_table_match(const struct ouro_table *table,
 					struct ouro_match *out)
 {
 	const struct ouro_table_route *route;
-	char short_text[8] = { 0 };
+	char short_text[8];
 	struct walk walk;
 
 	if (query->path.len == 0 || query->path.ptr[0] != '/')
@@ -412,7 +412,7 @@ enum ouro_match_result ouro_table_match(const struct ouro_table *table,
 	walk.method = query->method < OURO_METHOD_COUNT ? UINT64_C(1) << query->method : 0;
 	walk.collects = walk.was_near = false;
 	if (walk.len < sizeof(short_text)) {
-		memcpy(short_text, walk.text, walk.len);
+		ouro_store8(short_text, ouro_load_short(walk.text, walk.len));
 		walk.text = short_text;
 	}
 	route = search_all(&walk);

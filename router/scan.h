@@ -33,14 +33,40 @@ static inline uint64_t ouro_load8(const char *at)
 	return word;
 }
 
+/* The same of four bytes. */
+static inline uint64_t ouro_load4(const char *at)
+{
+	uint32_t word;
+
+	memcpy(&word, at, sizeof(word));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	word = __builtin_bswap32(word);
+#endif
+	return word;
+}
+
 /* The same of fewer than eight bytes; those that are missing are zero. */
 static inline uint64_t ouro_load_short(const char *at, size_t len)
 {
 	uint64_t word = 0;
 
-	for (size_t i = 0; i < len; i++)
-		word |= (uint64_t)(unsigned char)at[i] << (8 * i);
+	if (len >= 4)
+		return ouro_load4(at) | ouro_load4(at + len - 4) << (8 * (len - 4));
+	/* First, middle and last, of which some may be the same. */
+	if (len > 0)
+		word = (uint64_t)(unsigned char)at[0] |
+		       (uint64_t)(unsigned char)at[len / 2] << (8 * (len / 2)) |
+		       (uint64_t)(unsigned char)at[len - 1] << (8 * (len - 1));
 	return word;
+}
+
+/* The reverse of ouro_load8(). */
+static inline void ouro_store8(char *at, uint64_t word)
+{
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	word = __builtin_bswap64(word);
+#endif
+	memcpy(at, &word, sizeof(word));
 }
 
 /* Which of eight bytes are @c, one bit each. The sum carries no bit from one byte to the next: its
@@ -52,6 +78,18 @@ static inline uint64_t ouro_marks_of_word(uint64_t word, char c)
 
 	other = ~((((other & ~high) + ~high) | other)) & high;
 	return (other >> 7) * UINT64_C(0x0102040810204080) >> 56;
+}
+
+/* The same of eight bytes at @at. */
+static inline uint64_t ouro_marks_of_8(const char *at, char c)
+{
+#if defined(__SSE2__)
+	__m128i bytes = _mm_loadl_epi64((const __m128i *)(const void *)at);
+
+	return (uint64_t)(_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(c))) & 0xff);
+#else
+	return ouro_marks_of_word(ouro_load8(at), c);
+#endif
 }
 
 /* The same of sixteen bytes at @at. */
@@ -82,8 +120,8 @@ static inline struct ouro_marks ouro_marks_find(struct ouro_str text, char c)
 	if (len < 8)
 		return (struct ouro_marks){ ouro_marks_of_word(ouro_load_short(text.ptr, len), c) };
 	if (len < 16) {
-		bits = ouro_marks_of_word(ouro_load8(text.ptr), c);
-		bits |= ouro_marks_of_word(ouro_load8(text.ptr + len - 8), c) << (len - 8);
+		bits = ouro_marks_of_8(text.ptr, c);
+		bits |= ouro_marks_of_8(text.ptr + len - 8, c) << (len - 8);
 		return (struct ouro_marks){ bits };
 	}
 	bits = ouro_marks_of_16(text.ptr + len - 16, c) << (len - 16);
