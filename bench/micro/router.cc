@@ -190,8 +190,9 @@ int main(int argc, char **argv)
 	if (argc == 2 && std::string(argv[1]).compare(0, option.size(), option) == 0)
 		return print(argv[1] + option.size()) ? 0 : 1;
 	for (const Set &set : all_sets())
-		benchmark::RegisterBenchmark(set.name.c_str(),
-					     [set](benchmark::State &state) { look_up(state, set); });
+		benchmark::RegisterBenchmark(set.name.c_str(), [set](benchmark::State &state) {
+			look_up(state, set);
+		});
 	benchmark::Initialize(&argc, argv);
 	if (benchmark::ReportUnrecognizedArguments(argc, argv))
 		return 1;
