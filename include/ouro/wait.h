@@ -36,7 +36,7 @@ OURO_API int ouro_body(struct ouro_ctx *ctx, struct ouro_str *body);
 
 /* Waits until @fd, which is the program's own, can be read (POLLIN) or written (POLLOUT), as in
  * poll(2), for at most @timeout_ms. What it is ready for, POLLERR and POLLHUP included; -ETIMEDOUT;
- * -EBADF; -EBUSY where another handler of this loop waits for it; as above. */
+ * -EBADF; -EINVAL where @events asks for neither of these and @fd is a file; as above. */
 OURO_API int ouro_poll(struct ouro_ctx *ctx, int fd, short events, uint32_t timeout_ms);
 
 /* Runs @fn on a thread of the server's pool, for work that computes long or blocks, and waits for it.
