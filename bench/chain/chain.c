@@ -47,7 +47,7 @@ int main(int argc, char **argv)
 		.listen = "tcp://127.0.0.1:0",
 		.threads = 1,
 		.backend = argc > 1 && strcmp(argv[1], "epoll") == 0 ? OURO_BACKEND_EPOLL
-								      : OURO_BACKEND_URING,
+								     : OURO_BACKEND_URING,
 	};
 	struct ouro_server *server;
 	int err = ouro_server_create(&server, &options);

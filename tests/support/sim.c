@@ -878,6 +878,11 @@ void sim_settle(struct ouro_loop *loop)
 	} while (!is_quiet(loop));
 }
 
+void sim_skip(struct sim *sim, uint32_t ms)
+{
+	sim->now_ns += ms * UINT64_C(1000000);
+}
+
 void sim_advance(struct ouro_loop *loop, uint32_t ms)
 {
 	struct sim *sim = sim_of(loop);

@@ -77,6 +77,9 @@ void sim_settle(struct ouro_loop *loop);
 /* Turns @loop while its clock moves on by @ms, from deadline to deadline. */
 void sim_advance(struct ouro_loop *loop, uint32_t ms);
 
+/* Moves the clock on by @ms without a turn: all that was due meanwhile is due at once in the next. */
+void sim_skip(struct sim *sim, uint32_t ms);
+
 /* ---- Peers; they live until the backend closes ---- */
 
 /* Connects to the listening socket; the connection waits to be accepted. */
