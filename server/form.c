@@ -32,7 +32,8 @@ static int read_form(struct ouro_ctx *ctx, char **copy, size_t *len)
 
 int ouro_form_each(struct ouro_ctx *ctx, ouro_pair_fn fn, void *arg)
 {
-	struct ouro_query_pair pair;
+	/* Compilers that look across files, as when libouro.a is linked, do not see that it is set. */
+	struct ouro_query_pair pair = { 0 };
 	struct ouro_form form;
 	size_t len;
 	char *copy;
