@@ -1,4 +1,4 @@
-"""Runs `ouro demo` for a test, and ends it.
+"""Runs `ouro demo`, or another server, for a test, and ends it.
 
 The environment says which: OURO is the command's path, OURO_BACKEND_UNDER_TEST is uring or epoll
 (for tests that run once for both, it is not set). Whatever the server wrote to standard error is
@@ -58,18 +58,24 @@ def parse_address(url):
 
 class Server:
     """`ouro demo`, from the moment it listens. `prepare` is called in the child before it becomes
-    the server; `inherit` are descriptors that it gets."""
+    the server; `inherit` are descriptors that it gets. Instead of the demo it may be `command`, a
+    program that is told by its environment."""
 
     def __init__(self, *flags, listen=("tcp://127.0.0.1:0",), backend=BACKEND, threads=2, env=None,
-                 prepare=None, inherit=()):
-        arguments = [OURO, "demo", "--threads", str(threads)]
-        for url in listen:
-            arguments += ["--listen", url]
-        if backend:
-            arguments += ["--backend", backend]
+                 prepare=None, inherit=(), command=None):
+        env = env or environment()
+        if command:
+            env = env | {"OURO_LISTEN": listen[0]} | ({"OURO_BACKEND": backend} if backend else {})
+            arguments = [*command]
+        else:
+            arguments = [OURO, "demo", "--threads", str(threads)]
+            for url in listen:
+                arguments += ["--listen", url]
+            if backend:
+                arguments += ["--backend", backend]
         self.lines = []
         self.process = subprocess.Popen([*arguments, *flags], stdin=subprocess.DEVNULL,
-                                        stderr=subprocess.PIPE, env=env or environment(),
+                                        stderr=subprocess.PIPE, env=env,
                                         preexec_fn=prepare, pass_fds=inherit, text=True)
         self.reader = threading.Thread(target=self._read_log, daemon=True)
         self.reader.start()

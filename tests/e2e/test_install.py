@@ -1,72 +1,42 @@
-"""What `meson install` leaves behind is enough to build and run an example, shared and static."""
+"""What `meson install` leaves behind is enough to build and run an example: shared, static, and as
+C++."""
 
 import os
-import pathlib
-import re
 import shutil
-import subprocess
-import sys
-import tempfile
 import unittest
-import urllib.request
 
-BUILD = pathlib.Path(os.environ["BUILD"])
-EXAMPLE = pathlib.Path(__file__).parents[2] / "examples" / "hello.c"
-LISTENING = re.compile(r"listening on tcp://([0-9.]+:\d+)")
+from installed import Installed
+from ouro_server import Server, environment, skip
 
 
-def run(*command, env=None):
-    result = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
-    assert result.returncode == 0, f"{command}:\n{result.stdout}{result.stderr}"
-    return result.stdout
-
-
-class Installed(unittest.TestCase):
+class Install(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.root = pathlib.Path(tempfile.mkdtemp())
-        cls.addClassCleanup(shutil.rmtree, cls.root)
-        run("meson", "install", "--no-rebuild", "-C", str(BUILD), "--destdir", str(cls.root))
-        config = next(cls.root.rglob("ouro.pc"))
-        # The files lie below the root, and their own prefix is what they were configured with.
-        cls.library = config.parent.parent
-        prefix = next(cls.root.rglob("include/ouro.h")).parent.parent
-        cls.env = os.environ | {"PKG_CONFIG_PATH": str(config.parent)}
-        cls.pkg_config = ["pkg-config", f"--define-variable=prefix={prefix}"]
+        cls.installed = Installed()
 
-    def build(self, name, *flags):
-        program = self.root / name
-        cflags = run(*self.pkg_config, "--cflags", "ouro", env=self.env).split()
-        run(os.environ.get("CC", "cc"), "-Wall", "-Wextra", "-Werror", *cflags, str(EXAMPLE),
-            "-o", str(program), *flags)
-        return program
-
-    def ask(self, program, env):
-        server = subprocess.Popen([program], env=env | {"HELLO_LISTEN": "tcp://127.0.0.1:0"},
-                                  stderr=subprocess.PIPE, text=True)
-        try:
-            address = LISTENING.search(server.stderr.readline()).group(1)
-            with urllib.request.urlopen(f"http://{address}/hello/world", timeout=30) as answer:
-                self.assertEqual(answer.read(), b"world")
-        finally:
-            server.terminate()
-            self.assertEqual(server.wait(30), 0)
-            server.stderr.close()
+    def ask(self, linkage, compiler=None):
+        program = self.installed.build("hello", linkage, compiler=compiler)
+        env = environment(**self.installed.environment(linkage))
+        with Server(command=[program], env=env) as server:
+            self.assertEqual(server.get("/hello/world").body, b"world")
 
     def test_shared(self):
-        libs = run(*self.pkg_config, "--libs", "ouro", env=self.env).split()
-        program = self.build("hello-shared", *libs)
-        self.ask(program, os.environ | {"LD_LIBRARY_PATH": str(self.library)})
+        self.ask("shared")
 
     def test_static(self):
-        libs = run(*self.pkg_config, "--static", "--libs", "ouro", env=self.env).split()
-        # Of ouro the archive, of the system what there is.
-        libs = [str(self.library / "libouro.a") if lib == "-louro" else lib for lib in libs]
-        self.ask(self.build("hello-static", *libs), dict(os.environ))
+        self.ask("static")
+
+    def test_cxx(self):
+        compiler = shutil.which("g++") or shutil.which("clang++")
+        if not compiler:
+            self.skipTest("there is no C++ compiler")
+        # Declared routes use designated initialisers, which C++ has since 2020; what it warns of are
+        # the fields that are left zero.
+        self.ask("shared", (compiler, "-x", "c++", "-std=c++20",
+                            "-Wno-missing-field-initializers"))
 
 
 if __name__ == "__main__":
     if "sanitize" in os.environ.get("SANITIZE", ""):
-        print("skipped: a sanitized library needs the program to be sanitized too")
-        sys.exit(77)
+        skip("a sanitized library needs the program to be sanitized too")
     unittest.main(verbosity=2)
