@@ -16,6 +16,7 @@ typedef bool (*ouro_guard_fn)(struct ouro_ctx *ctx);
 /* What a route or group may have besides. Zero is the default of each: of a group's, or the server's.
  * Strings are copied. */
 struct ouro_route_options {
+	bool declared_;   /* private; first, since C++ wants initialisers in this order */
 	const char *name; /* for ouro_url(); one route alone may have it. Not for groups */
 	const char *host; /* "example.com", "{tenant}.example.com" (one label, a parameter) or
 			   * "*.example.com"; without port and regardless of case */
@@ -37,8 +38,6 @@ struct ouro_route_options {
 	/* A client that closed its side of the connection may still wait for the answer: its FIN
 	 * does not end what waits. (Most clients that send FIN are gone.) */
 	bool half_close;
-
-	bool declared_; /* private */
 };
 
 /* A set of routes under one prefix, with middleware and options of its own. */
@@ -207,7 +206,7 @@ extern struct ouro_declared_route *ouro_declared_end_[] __asm__("__stop_ouro_rou
 /* OURO_GET("/users/{id}", user);
  * OURO_POST("/users", add_user, OURO_WHEN_HOST("api.example.com"), OURO_BODY_MAX(65536));
  *
- * at file level, at most one on a line. ouro_server_declared() adds all of the program, whichever
+ * at file level, at most one on a line; in C++ since C++20, options in the order of the struct. ouro_server_declared() adds all of the program, whichever
  * files they stand in. Of a static library the linker takes only the objects that something refers to:
  * routes of others are not there. */
 #define OURO_GET(...) OURO_DECLARE_("GET", __VA_ARGS__, )
