@@ -16,10 +16,15 @@
 #include <string.h>
 #include <time.h>
 
+/* The parameter @name, which is digits: the route lets nothing else through. */
 static long number(struct ouro_ctx *ctx, const char *name)
 {
-	/* What the route lets through is digits, and parameters end with a NUL. */
-	return strtol(ouro_param(ctx, name).ptr, NULL, 10);
+	struct ouro_str text = ouro_param(ctx, name);
+	long sum = 0;
+
+	for (size_t i = 0; i < text.len; i++)
+		sum = sum * 10 + (text.ptr[i] - '0');
+	return sum;
 }
 
 static void answer_number(struct ouro_ctx *ctx, long value)
@@ -139,7 +144,7 @@ static void dice(struct ouro_ctx *ctx)
 	if (thrown > 0)
 		answer_number(ctx, thrown);
 	else
-		ouro_reject(ctx, thrown);
+		ouro_reject(ctx, thrown == -ETIMEDOUT ? -EAGAIN : thrown);
 }
 OURO_GET("/dice", dice);
 

@@ -5,6 +5,7 @@ import os
 import shutil
 import unittest
 
+from http_client import make_request
 from installed import Installed
 from ouro_server import Server, environment, skip
 
@@ -14,10 +15,13 @@ class Install(unittest.TestCase):
     def setUpClass(cls):
         cls.installed = Installed()
 
+    def serve(self, name, linkage, compiler=None):
+        program = self.installed.build(name, linkage, compiler=compiler)
+        return Server(command=[program],
+                      env=environment(**self.installed.environment(linkage)))
+
     def ask(self, linkage, compiler=None):
-        program = self.installed.build("hello", linkage, compiler=compiler)
-        env = environment(**self.installed.environment(linkage))
-        with Server(command=[program], env=env) as server:
+        with self.serve("hello", linkage, compiler) as server:
             self.assertEqual(server.get("/hello/world").body, b"world")
 
     def test_shared(self):
@@ -27,13 +31,16 @@ class Install(unittest.TestCase):
         self.ask("static")
 
     def test_cxx(self):
-        compiler = shutil.which("g++") or shutil.which("clang++")
-        if not compiler:
+        """Declared routes use designated initialisers, which C++ has since 2020; what it warns of are
+        the fields that are left zero."""
+        name = shutil.which("g++") or shutil.which("clang++")
+        if not name:
             self.skipTest("there is no C++ compiler")
-        # Declared routes use designated initialisers, which C++ has since 2020; what it warns of are
-        # the fields that are left zero.
-        self.ask("shared", (compiler, "-x", "c++", "-std=c++20",
-                            "-Wno-missing-field-initializers"))
+        compiler = (name, "-x", "c++", "-std=c++20", "-Wno-missing-field-initializers")
+        self.ask("shared", compiler)
+        with self.serve("echo", "shared", compiler) as server, server.connect() as connection:
+            connection.send(make_request("POST", "/echo", body=b"a route with an option"))
+            self.assertEqual(connection.read_response().body, b"a route with an option")
 
 
 if __name__ == "__main__":
