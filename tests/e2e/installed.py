@@ -41,8 +41,9 @@ class Installed:
         return run(*self.pkg_config, *questions, env=self.env).split()
 
     @functools.cache
-    def build(self, name, linkage, packages=(), compiler=None):
-        """The example called `name` as a program; `linkage` is "shared" or "static"."""
+    def build(self, name, linkage, packages=(), compiler=None, flags=()):
+        """The example called `name` as a program; `linkage` is "shared" or "static", and then
+        `flags` are for the linker's part."""
         compiler = compiler or [*shlex.split(os.environ.get("CC", "cc")), "-std=gnu11"]
         # The redefined prefix is not that of other packages.
         others = run("pkg-config", "--cflags", "--libs", *packages).split() if packages else []
@@ -51,6 +52,7 @@ class Installed:
             # Of ouro the archive and what stands behind it, of the system what there is.
             libs = self.flags("--static", "--libs", "ouro")
             libs = [str(self.library / "libouro.a") if lib == "-louro" else lib for lib in libs]
+            libs += flags
         program = self.root / f"{name}-{linkage}-{os.path.basename(compiler[0])}"
         run(*compiler, "-O1", "-Wall", "-Wextra", "-Werror",
             *self.flags("--cflags", "ouro"), str(EXAMPLES / f"{name}.c"),

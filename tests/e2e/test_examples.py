@@ -37,7 +37,9 @@ class Example:
         if cls.linkage == "tree":
             program = BUILD / "examples" / cls.name
         else:
-            program = install().build(cls.name, cls.linkage, cls.packages)
+            # To optimise all of the library for each would take most of the test's time; that it can
+            # be done, test_install.py shows.
+            program = install().build(cls.name, cls.linkage, cls.packages, flags=("-fno-lto",))
             env |= install().environment(cls.linkage)
         cls.server = Server(command=[program], env=env)
         cls.addClassCleanup(cls.server.stop)
