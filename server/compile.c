@@ -87,30 +87,51 @@ static const struct ouro_guards *add_guards(struct ouro_server *server,
 	return guards;
 }
 
-static size_t count_middleware(const struct scope *scope)
+/* How many there are in @middleware, which ends in NULL or is it. */
+static size_t length(const ouro_handler_fn *middleware)
 {
 	size_t count = 0;
 
-	for (; scope; scope = scope->outer)
-		count += scope->group->middleware_count;
+	while (middleware && middleware[count])
+		count++;
 	return count;
 }
 
-/* Middleware of all scopes, the outermost first, then the handler. */
+static size_t count_middleware(const struct scope *scope, const struct ouro_route_options *options)
+{
+	size_t count = length(options->middleware);
+
+	for (; scope; scope = scope->outer)
+		count += length(scope->group->options.middleware) + scope->group->middleware_count;
+	return count;
+}
+
+/* Puts @count of @from before @to; returns where they begin. */
+static ouro_handler_fn *prepend(ouro_handler_fn *to, const ouro_handler_fn *from, size_t count)
+{
+	to -= count;
+	if (count > 0)
+		memcpy(to, from, count * sizeof(*to));
+	return to;
+}
+
+/* Middleware of all scopes, the outermost first, then the route's own, then the handler. */
 static const ouro_handler_fn *make_chain(struct ouro_server *server, const struct scope *scope,
-					 size_t count, ouro_handler_fn handler)
+					 const struct ouro_route_options *options, size_t count,
+					 ouro_handler_fn handler)
 {
 	ouro_handler_fn *chain = keep(server, (count + 1) * sizeof(*chain));
-	size_t at = count;
+	ouro_handler_fn *at = chain + count;
 
 	if (!chain)
 		return NULL;
-	chain[count] = handler;
+	*at = handler;
+	at = prepend(at, options->middleware, length(options->middleware));
 	for (; scope; scope = scope->outer) {
-		size_t own = scope->group->middleware_count;
+		const struct ouro_group *group = scope->group;
 
-		at -= own;
-		memcpy(chain + at, scope->group->middleware, own * sizeof(*chain));
+		at = prepend(at, group->middleware, group->middleware_count);
+		at = prepend(at, group->options.middleware, length(group->options.middleware));
 	}
 	return chain;
 }
@@ -120,7 +141,7 @@ static int make_endpoint(struct ouro_server *server, const struct scope *scope,
 			 struct ouro_endpoint **out)
 {
 	struct ouro_endpoint *endpoint = keep(server, sizeof(*endpoint));
-	size_t count = count_middleware(scope);
+	size_t count = count_middleware(scope, options);
 	struct ouro_route_options limits;
 	bool failed = !endpoint;
 
@@ -130,7 +151,7 @@ static int make_endpoint(struct ouro_server *server, const struct scope *scope,
 		return refuse(server, "a route", "it has too much middleware around it");
 	resolve(&scope->limits, options, &limits);
 	*endpoint = (struct ouro_endpoint){
-		.chain = make_chain(server, scope, count, handler),
+		.chain = make_chain(server, scope, options, count, handler),
 		.guards = add_guards(server, scope->guards, options, &failed),
 		.body_bytes_max = limits.body_bytes_max,
 		.body_timeout_ms = limits.body_timeout_ms,

@@ -55,6 +55,31 @@ struct ouro_str ouro_param(struct ouro_ctx *ctx, const char *name)
 	return (struct ouro_str){ 0 };
 }
 
+int ouro_param_u64(struct ouro_ctx *ctx, const char *name, uint64_t *value)
+{
+	struct ouro_str text = ouro_param(ctx, name);
+
+	return text.ptr ? ouro_str_to_u64(text, value) : -ENOENT;
+}
+
+int ouro_param_i64(struct ouro_ctx *ctx, const char *name, int64_t *value)
+{
+	struct ouro_str text = ouro_param(ctx, name);
+	bool negative = text.len > 0 && text.ptr[0] == '-';
+	uint64_t size, most = negative ? (uint64_t)INT64_MAX + 1 : INT64_MAX;
+	int err;
+
+	if (!text.ptr)
+		return -ENOENT;
+	err = ouro_str_to_u64(ouro_str(text.ptr + negative, text.len - negative), &size);
+	if (err)
+		return err;
+	if (size > most)
+		return -ERANGE;
+	*value = negative ? (int64_t)(0 - size) : (int64_t)size;
+	return 0;
+}
+
 /* @raw decoded, in the arena; absent where it is malformed or memory is short, told apart in @err.
  */
 static struct ouro_str decode(struct ouro_ctx *ctx, struct ouro_str raw, int *err)

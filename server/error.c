@@ -114,7 +114,8 @@ static const struct {
 	{ -EPROTONOSUPPORT, 415, "the content type is not one that is taken here" },
 	{ -EBADMSG, 400, "the body is malformed" },
 	{ -EINVAL, 400, "the request is malformed" },
-	{ -ETIMEDOUT, 408, "the request did not come in time" },
+	/* A body that did not come in time was answered with 408 when that was noticed. */
+	{ -ETIMEDOUT, 503, "it took too long" },
 	{ -EAGAIN, 503, "too much is going on" },
 	{ -EBUSY, 503, "too much is going on" },
 	{ -ENOMEM, 503, "out of memory" },

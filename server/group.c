@@ -68,14 +68,32 @@ static bool keep_text(struct ouro_group *group, const char **text)
 	return copy || !bytes;
 }
 
+/* A copy of the array @middleware, NULL of NULL; false when out of memory. */
+static bool keep_middleware(struct ouro_group *group, const ouro_handler_fn **middleware)
+{
+	ouro_handler_fn *copy;
+	size_t count = 0;
+
+	if (!*middleware)
+		return true;
+	while ((*middleware)[count])
+		count++;
+	copy = group_alloc(group, (count + 1) * sizeof(*copy));
+	if (copy)
+		memcpy(copy, *middleware, count * sizeof(*copy));
+	*middleware = copy;
+	return copy != NULL;
+}
+
 static bool keep_options(struct ouro_group *group, const struct ouro_route_options *given,
 			 struct ouro_route_options *kept)
 {
 	if (!given)
 		return true;
 	*kept = *given;
-	return keep_text(group, &kept->name) && keep_text(group, &kept->host) &&
-	       keep_text(group, &kept->header) && keep_text(group, &kept->header_value);
+	return keep_middleware(group, &kept->middleware) && keep_text(group, &kept->name) &&
+	       keep_text(group, &kept->host) && keep_text(group, &kept->header) &&
+	       keep_text(group, &kept->header_value);
 }
 
 static void append(struct ouro_group *group, struct ouro_group_entry *entry)

@@ -303,6 +303,22 @@ int ouro_text(struct ouro_ctx *ctx, unsigned status, struct ouro_str body)
 	return send_whole(ctx, status, OURO_STR("text/plain; charset=utf-8"), body, true);
 }
 
+int ouro_textf(struct ouro_ctx *ctx, unsigned status, const char *format, ...)
+{
+	char text[INLINE_BODY_BYTES_MAX];
+	va_list args;
+	int len;
+
+	va_start(args, format);
+	len = vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	if (len < 0)
+		return -EINVAL;
+	if ((size_t)len >= sizeof(text))
+		return -E2BIG;
+	return ouro_text(ctx, status, ouro_str(text, (size_t)len));
+}
+
 int ouro_send_static(struct ouro_ctx *ctx, unsigned status, const char *content_type,
 		     struct ouro_str body)
 {

@@ -36,6 +36,12 @@ OURO_API struct ouro_str ouro_pattern(const struct ouro_ctx *ctx);
  * no such parameter. A request with a malformed escape in one never reaches its handler (400). */
 OURO_API struct ouro_str ouro_param(struct ouro_ctx *ctx, const char *name);
 
+/* The same as a number, decimal with nothing around it: what {name:u64} and {name:i64} let through.
+ * 0; -ENOENT where the route has no such parameter, -EINVAL where it is no number, -ERANGE where it
+ * does not fit; @value is then untouched. */
+OURO_API int ouro_param_u64(struct ouro_ctx *ctx, const char *name, uint64_t *value);
+OURO_API int ouro_param_i64(struct ouro_ctx *ctx, const char *name, int64_t *value);
+
 /* The first value of the query parameter @name (a C string), decoded; absent where there is none
  * or its escapes are malformed. */
 OURO_API struct ouro_str ouro_query(struct ouro_ctx *ctx, const char *name);
@@ -108,6 +114,10 @@ OURO_API int ouro_send(struct ouro_ctx *ctx, unsigned status, const char *conten
 /* ouro_send() with "text/plain; charset=utf-8". */
 OURO_API int ouro_text(struct ouro_ctx *ctx, unsigned status, struct ouro_str body);
 
+/* ouro_text() of a printf(3) format. -E2BIG where that is more than 4095 bytes. */
+OURO_API int ouro_textf(struct ouro_ctx *ctx, unsigned status, const char *format, ...)
+	OURO_PRINTF(3, 4);
+
 /* ouro_send() of memory that stays as it is for as long as the server lives: not copied. */
 OURO_API int ouro_send_static(struct ouro_ctx *ctx, unsigned status, const char *content_type,
 			      struct ouro_str body);
@@ -126,7 +136,7 @@ OURO_API unsigned ouro_error_status(const struct ouro_ctx *ctx);
 OURO_API const char *ouro_error_detail(const struct ouro_ctx *ctx);
 
 /* Answers with the error that a negative errno of this interface stands for (-EMSGSIZE: 413,
- * -EPROTONOSUPPORT: 415, -EBADMSG or -EINVAL: 400, -ETIMEDOUT: 408, -EAGAIN or -ENOMEM: 503, else
+ * -EPROTONOSUPPORT: 415, -EBADMSG or -EINVAL: 400, -EAGAIN, -EBUSY, -ENOMEM or -ETIMEDOUT: 503, else
  * 500). Does nothing for -ECANCELED, -ENOTCONN and -EALREADY: nobody waits for an answer then. */
 OURO_API void ouro_reject(struct ouro_ctx *ctx, int err);
 

@@ -26,6 +26,10 @@ struct ouro_route_options {
 	const char *header_value; /* ... and, where given, one of just this value */
 	ouro_guard_fn guard;
 
+	/* Middleware of this route alone, or of this group beside what ouro_group_use() adds: an array
+	 * that ends in NULL, the outermost first; within all that groups add. Copied. */
+	const ouro_handler_fn *middleware;
+
 	/* Limits. */
 	uint64_t body_bytes_max;     /* a larger body: 413 */
 	uint32_t body_timeout_ms;    /* without a byte of an awaited body: 408 */
@@ -224,6 +228,11 @@ extern struct ouro_declared_route *ouro_declared_end_[] __asm__("__stop_ouro_rou
 #define OURO_WHEN_HEADER(name) .header = (name)
 #define OURO_WHEN_HEADER_IS(name, value) .header = (name), .header_value = (value)
 #define OURO_WHEN(guard_fn) .guard = (guard_fn)
+#define OURO_USE(...)                                                                              \
+	.middleware = (const ouro_handler_fn[])                                                    \
+	{                                                                                          \
+		__VA_ARGS__, NULL                                                                  \
+	}
 #define OURO_NAME(route_name) .name = (route_name)
 #define OURO_BODY_MAX(bytes) .body_bytes_max = (bytes)
 #define OURO_BODY_TIMEOUT(ms) .body_timeout_ms = (ms)
