@@ -33,7 +33,7 @@ static void close_embedded(struct ouro_server *server)
 
 int ouro_server_poll(struct ouro_server *server)
 {
-	struct ouro_worker *worker = &server->workers[0];
+	struct ouro_worker *worker = server->workers;
 	int timeout_ms, err;
 
 	if (!server->running || !server->embedded)

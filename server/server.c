@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define DEFAULT_URL "tcp://127.0.0.1:8080"
@@ -63,6 +64,7 @@ int ouro_server_create(struct ouro_server **out, const struct ouro_options *opti
 			goto unref_root;
 	}
 	map_methods(server);
+	pthread_mutex_init(&server->life_lock, NULL);
 	pthread_mutex_init(&server->start_lock, NULL);
 	pthread_cond_init(&server->start_done, NULL);
 	*out = server;
@@ -82,6 +84,7 @@ void ouro_server_destroy(struct ouro_server *server)
 	ouro_server_forget_routes(server);
 	ouro_group_unref(server->root);
 	ouro_secret_destroy(server->secret);
+	pthread_mutex_destroy(&server->life_lock);
 	pthread_mutex_destroy(&server->start_lock);
 	pthread_cond_destroy(&server->start_done);
 	free(server);
@@ -329,6 +332,32 @@ static int start_or_fall_back(struct ouro_server *server)
 	return err;
 }
 
+static void drain_workers(struct ouro_server *server)
+{
+	for (uint32_t w = 0; w < server->worker_count; w++)
+		if (!atomic_load(&server->workers[w].failed))
+			ouro_worker_drain(&server->workers[w]);
+}
+
+static void begin_start(struct ouro_server *server)
+{
+	pthread_mutex_lock(&server->life_lock);
+	server->starting = true;
+	server->shutdown_asked = false;
+	pthread_mutex_unlock(&server->life_lock);
+}
+
+/* A handler may have asked for the end already, while others of the workers were still to come. */
+static void end_start(struct ouro_server *server, bool running)
+{
+	pthread_mutex_lock(&server->life_lock);
+	server->starting = false;
+	server->running = running;
+	if (running && server->shutdown_asked)
+		drain_workers(server);
+	pthread_mutex_unlock(&server->life_lock);
+}
+
 int ouro_server_open(struct ouro_server *server, bool embedded)
 {
 	int err;
@@ -342,14 +371,15 @@ int ouro_server_open(struct ouro_server *server, bool embedded)
 		if (err)
 			return err;
 	}
+	begin_start(server);
 	err = ouro_server_compile(server);
 	if (!err)
 		err = ouro_server_choose_backend(server);
 	if (!err)
 		err = start_or_fall_back(server);
+	end_start(server, err == 0);
 	if (err)
 		return err;
-	server->running = true;
 	for (size_t i = 0; i < server->address_count; i++)
 		ouro_log(&server->log, OURO_LOG_INFO, "listening on %s (%s, %u thread%s)",
 			 server->urls[i], server->backend->name, server->worker_count,
@@ -364,9 +394,11 @@ int ouro_server_start(struct ouro_server *server)
 
 void ouro_server_close(struct ouro_server *server)
 {
+	pthread_mutex_lock(&server->life_lock);
+	server->running = false;
+	pthread_mutex_unlock(&server->life_lock);
 	remove_unix_paths(server);
 	free_workers(server);
-	server->running = false;
 }
 
 void ouro_server_stop(struct ouro_server *server)
@@ -381,23 +413,29 @@ void ouro_server_stop(struct ouro_server *server)
 	ouro_server_close(server);
 }
 
-static void drain_workers(struct ouro_server *server)
-{
-	for (uint32_t w = 0; w < server->worker_count; w++)
-		if (!atomic_load(&server->workers[w].failed))
-			ouro_worker_drain(&server->workers[w]);
-}
-
 void ouro_server_shutdown(struct ouro_server *server)
 {
-	if (atomic_load(&server->is_run))
+	pthread_mutex_lock(&server->life_lock);
+	if (server->is_run)
 		pthread_kill(server->runner, SIGTERM);
-	else
+	else if (server->running)
 		drain_workers(server);
+	else if (server->starting)
+		server->shutdown_asked = true;
+	pthread_mutex_unlock(&server->life_lock);
+}
+
+static void set_run(struct ouro_server *server, bool is_run)
+{
+	pthread_mutex_lock(&server->life_lock);
+	server->runner = pthread_self();
+	server->is_run = is_run;
+	pthread_mutex_unlock(&server->life_lock);
 }
 
 int ouro_server_run(struct ouro_server *server)
 {
+	const struct timespec now = { 0 };
 	sigset_t ends, before;
 	int err, number;
 
@@ -405,8 +443,7 @@ int ouro_server_run(struct ouro_server *server)
 	sigaddset(&ends, SIGTERM);
 	sigaddset(&ends, SIGINT);
 	pthread_sigmask(SIG_BLOCK, &ends, &before);
-	server->runner = pthread_self();
-	atomic_store(&server->is_run, true);
+	set_run(server, true);
 	ouro_crash_install();
 	err = ouro_server_start(server);
 	if (!err) {
@@ -415,7 +452,10 @@ int ouro_server_run(struct ouro_server *server)
 		ouro_server_stop(server);
 	}
 	ouro_crash_uninstall();
-	atomic_store(&server->is_run, false);
+	set_run(server, false);
+	/* Those that came while it stopped meant what has been done, not the program's end. */
+	while (sigtimedwait(&ends, NULL, &now) > 0)
+		;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return err;
 }

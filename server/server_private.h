@@ -39,6 +39,7 @@ struct ouro_server {
 	struct ouro_hooks hooks[OURO_HOOK_PHASES];
 	struct ouro_router
 		*router; /* NULL: the routes are not compiled yet; below: what they became */
+	bool guarded;    /* a route has a guard function, which may panic */
 	const struct ouro_endpoint *fallback; /* of requests that no route fits */
 	struct ouro_route_info *route_infos;
 	size_t route_count, route_room;
@@ -55,11 +56,16 @@ struct ouro_server {
 	bool may_fall_back; /* the choice of backend was ours */
 	struct ouro_worker *workers;
 	uint32_t worker_count;
+	bool embedded; /* its one worker is driven by ouro_server_poll(), not by a thread */
+	bool stopped;  /* embedded: a stop that was asked for is over */
+
+	pthread_mutex_t
+		life_lock;   /* of all below to the next lock; the owner's thread alone writes */
+	bool starting;       /* the workers are not all there yet ... */
+	bool shutdown_asked; /* ... and are to end as soon as they are */
 	bool running;
-	bool embedded;      /* its one worker is driven by ouro_server_poll(), not by a thread */
-	bool stopped;       /* embedded: a stop that was asked for is over */
-	pthread_t runner;   /* the thread in ouro_server_run() ... */
-	atomic_bool is_run; /* ... if there is one */
+	bool is_run;      /* by ouro_server_run() ... */
+	pthread_t runner; /* ... in this thread */
 
 	pthread_mutex_t start_lock; /* guards the two below */
 	pthread_cond_t start_done;
