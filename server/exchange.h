@@ -110,7 +110,8 @@ struct ouro_ctx {
 	bool cancelled;     /* nothing is waited for any more */
 	bool timed_out;     /* because handler_timeout_ms is over */
 	bool hooks_failed;  /* one panicked: they are left out from now on */
-	bool event_set;     /* ouro_resume() came and ouro_wait() did not see it yet */
+	bool panicking;     /* a callback did; what follows answers, not the suspended handler */
+	bool in_hooks;      /* response hooks run: no other answer can begin */
 	bool whole_body;    /* @body is all of it */
 	uint8_t waiting;    /* enum ouro_waiting; not NOTHING: @fiber is suspended */
 	uint8_t deaf;       /* waiting calls since it was cancelled */
@@ -130,8 +131,7 @@ struct ouro_ctx {
 	struct ouro_fiber *fiber;  /* suspended, or NULL */
 	struct ouro_guard *guard;  /* where a panic goes */
 	int wait_result;           /* what the suspended call returns */
-	int fail_result;           /* what cancelled calls return instead of -ECANCELED; 0: that */
-	int event_value;           /* what ouro_resume() brought */
+	int fail_result;           /* of reading the body, instead of -ECANCELED; 0: that */
 	struct ouro_slice chunk;   /* what ouro_body_read() gave last; it holds the buffer */
 	struct ouro_buf *body_buf; /* holds @body, if the arena does not */
 	struct ouro_str body;

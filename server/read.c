@@ -52,6 +52,8 @@ ssize_t ouro_body_read(struct ouro_ctx *ctx, struct ouro_slice *chunk)
 		return -EALREADY;
 	drop_chunk(ctx);
 	result = ouro_ctx_may_wait(ctx);
+	if (result == -ECANCELED && ctx->fail_result)
+		return ctx->fail_result;
 	if (result < 0)
 		return result;
 	if (ctx->request == OURO_REQUEST_DONE)

@@ -22,7 +22,8 @@ struct ouro_ref_slot {
 	struct ouro_mail mail; /* of ouro_resume() */
 	uint32_t index;
 	uint32_t generation;
-	int value;
+	int value;   /* that the last ouro_resume() brought ... */
+	bool is_new; /* ... and nobody has looked at yet */
 	bool posted; /* the mail is on its way; until it arrives the slot is not used anew */
 };
 
@@ -105,23 +106,22 @@ static void on_resume(struct ouro_mail *mail)
 	struct ouro_refs *refs = slot->refs;
 	struct ouro_ctx *ctx;
 	int value;
+	bool wake;
 
 	pthread_mutex_lock(&refs->lock);
 	slot->posted = false;
 	ctx = slot->ctx;
 	value = slot->value;
+	wake = ctx && slot->is_new && ctx->waiting == OURO_WAITING_EVENT;
+	if (wake)
+		slot->is_new = false;
 	if (!ctx) {
 		slot->next_free = refs->free_slots;
 		refs->free_slots = slot;
 	}
 	pthread_mutex_unlock(&refs->lock);
-	if (!ctx)
+	if (!wake)
 		return;
-	if (ctx->waiting != OURO_WAITING_EVENT) {
-		ctx->event_set = true;
-		ctx->event_value = value;
-		return;
-	}
 	ouro_ctx_wake(ctx, value);
 	ouro_h1_advance(ctx);
 }
@@ -162,6 +162,7 @@ static struct ouro_ref_slot *take_slot(struct ouro_refs *refs, struct ouro_ctx *
 		slot = refs->free_slots;
 		refs->free_slots = slot->next_free;
 		slot->ctx = ctx;
+		slot->is_new = false;
 		slot->generation += slot->generation == UINT32_MAX ? 2 : 1;
 	}
 	pthread_mutex_unlock(&refs->lock);
@@ -224,6 +225,7 @@ int ouro_resume(struct ouro_ref ref, int value)
 	if (!slot)
 		return -ENOTCONN;
 	slot->value = value;
+	slot->is_new = true;
 	/* The context is there, so its loop is, and stays while the lock is held. */
 	if (!slot->posted) {
 		slot->posted = true;
@@ -233,16 +235,30 @@ int ouro_resume(struct ouro_ref ref, int value)
 	return 0;
 }
 
+/* Looks whether something came before anybody waited, be its mail still on its way. */
+static bool take_value(struct ouro_ctx *ctx, int *value)
+{
+	struct ouro_ref_slot *slot = ctx->ref;
+	bool is_new;
+
+	if (!slot)
+		return false;
+	pthread_mutex_lock(&slot->refs->lock);
+	is_new = slot->is_new;
+	slot->is_new = false;
+	*value = slot->value;
+	pthread_mutex_unlock(&slot->refs->lock);
+	return is_new;
+}
+
 int ouro_wait(struct ouro_ctx *ctx, uint32_t timeout_ms)
 {
-	int err = ouro_ctx_may_wait(ctx);
+	int err = ouro_ctx_may_wait(ctx), value;
 
 	if (err)
 		return err;
-	if (ctx->event_set) {
-		ctx->event_set = false;
-		return ctx->event_value;
-	}
+	if (take_value(ctx, &value))
+		return value;
 	return ouro_ctx_suspend_for(ctx, OURO_WAITING_EVENT, timeout_ms);
 }
 

@@ -16,7 +16,7 @@ static int cancelled_result(struct ouro_ctx *ctx)
 			   DEAF_CALLS_MAX);
 	if (ctx->timed_out)
 		return -ETIMEDOUT;
-	return ctx->fail_result ? ctx->fail_result : -ECANCELED;
+	return -ECANCELED;
 }
 
 int ouro_ctx_may_wait(struct ouro_ctx *ctx)
@@ -41,11 +41,13 @@ int ouro_ctx_suspend(struct ouro_ctx *ctx, enum ouro_waiting what)
 int ouro_ctx_suspend_for(struct ouro_ctx *ctx, enum ouro_waiting what, uint32_t ms)
 {
 	struct ouro_loop *loop = &ctx->worker->loop;
+	/* Whoever has no time to wait still gets what is there already: it comes with the next turn. */
+	uint64_t least_ns = what == OURO_WAITING_TIME ? 0 : 1;
 	int err = ouro_ctx_may_wait(ctx);
 
 	if (!err && ms != OURO_FOREVER)
 		err = ouro_timer_set(&loop->timers, &ctx->wait_timer,
-				     loop->now_ns + ms * UINT64_C(1000000));
+				     loop->now_ns + (ms ? ms * UINT64_C(1000000) : least_ns));
 	if (err)
 		return err;
 	err = ouro_ctx_suspend(ctx, what);
@@ -78,9 +80,12 @@ void ouro_ctx_cancel(struct ouro_ctx *ctx, bool timed_out)
 		ouro_poll_abandon(ctx);
 	else if (what == OURO_WAITING_OFFLOAD)
 		ouro_offload_abandon(ctx);
-	ouro_ctx_wake(ctx, timed_out          ? -ETIMEDOUT
-			   : ctx->fail_result ? ctx->fail_result
-					      : -ECANCELED);
+	if (timed_out)
+		ouro_ctx_wake(ctx, -ETIMEDOUT);
+	else if (what == OURO_WAITING_BODY && ctx->fail_result)
+		ouro_ctx_wake(ctx, ctx->fail_result);
+	else
+		ouro_ctx_wake(ctx, -ECANCELED);
 	/* Whatever it tries to wait for now says the same, so it has come to its end. */
 	assert(!ctx->fiber);
 }
