@@ -411,10 +411,10 @@ static void active_on_drain(struct ouro_stream *stream)
 	ctx->on_drain = NULL;
 	/* What the client owes us it owes us from now on. */
 	stream->stamp_ms = now_ms(ctx->worker);
+	if (fn)
+		ouro_exchange_call(ctx, fn);
 	if (ctx->waiting == OURO_WAITING_DRAIN)
 		ouro_ctx_wake(ctx, 0);
-	else if (fn)
-		ouro_exchange_call(ctx, fn);
 	ouro_h1_advance(ctx);
 }
 
@@ -449,12 +449,7 @@ static void active_on_check(struct ouro_stream *stream)
 		return;
 	}
 	ouro_counter_add(&ctx->worker->loop.counters.timeouts, 1);
-	if (ctx->response == OURO_RESPONSE_DONE) {
-		ctx->closing = true;
-		ouro_stream_close(stream, OURO_CLOSE_LINGER);
-	} else {
-		ouro_exchange_fail(ctx, 408, "the request did not come in time", -ETIMEDOUT);
-	}
+	ouro_exchange_fail(ctx, 408, "the request did not come in time", -ETIMEDOUT);
 	ouro_h1_advance(ctx);
 }
 
