@@ -84,6 +84,7 @@ static const struct ouro_guards *add_guards(struct ouro_server *server,
 	guards->header = ouro_str_c(options->header);
 	guards->header_value = ouro_str_c(options->header_value);
 	guards->guard = options->guard;
+	server->guarded |= options->guard != NULL;
 	return guards;
 }
 

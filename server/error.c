@@ -84,7 +84,7 @@ int ouro_error(struct ouro_ctx *ctx, unsigned status, const char *detail)
 		return -EINVAL;
 	if (ctx->response == OURO_RESPONSE_RESET)
 		return -ENOTCONN;
-	if (ctx->response != OURO_RESPONSE_NONE)
+	if (ctx->response != OURO_RESPONSE_NONE || ctx->in_hooks)
 		return -EALREADY;
 	if (detail) {
 		copy = ouro_ctx_copy_c(ctx, ouro_str_c(detail));

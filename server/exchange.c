@@ -116,6 +116,8 @@ void ouro_exchange_destroy(struct ouro_ctx *ctx)
 		/* They use the request's memory. The last of them comes back here. */
 		ctx->abandoned = true;
 		stop_timers(ctx);
+		if (ctx->deferred)
+			ouro_deferred_run(ctx);
 		if (ctx->ref)
 			ouro_ref_drop(ctx);
 		return;
@@ -177,7 +179,7 @@ static void end_begun(struct ouro_ctx *ctx)
 
 void ouro_exchange_look(struct ouro_ctx *ctx)
 {
-	if (ctx->closing || ctx->fiber || ouro_exchange_is_waiting(ctx))
+	if (ctx->closing || ctx->panicking || ctx->fiber || ouro_exchange_is_waiting(ctx))
 		return;
 	switch ((enum ouro_response_state)ctx->response) {
 	case OURO_RESPONSE_NONE:
@@ -208,7 +210,10 @@ static void after_call(struct ouro_ctx *ctx, bool returned)
 {
 	if (!returned) {
 		/* Of a handler that panicked in a callback nothing else goes on either. */
+		ctx->panicking = true;
+		ctx->keep_alive = false;
 		ouro_ctx_cancel(ctx, false);
+		ctx->panicking = false;
 		ouro_panic_aftermath(ctx);
 	}
 	ouro_exchange_look(ctx);

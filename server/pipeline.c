@@ -152,7 +152,12 @@ void ouro_pipeline_run(struct ouro_ctx *ctx)
 	} else if (server->hooks[OURO_HOOK_REQUEST].count > 0) {
 		start(ctx, run_hooked, false);
 	} else {
-		ouro_path_route(ctx);
+		if (!server->guarded) {
+			ouro_path_route(ctx);
+		} else if (!ouro_try(ctx, ouro_path_route)) {
+			ouro_panic_aftermath(ctx);
+			return;
+		}
 		if (!body_fits(ctx))
 			return;
 		start_limit(ctx);

@@ -45,7 +45,7 @@ static int check_begin(const struct ouro_ctx *ctx, unsigned status)
 {
 	if (ctx->response == OURO_RESPONSE_RESET)
 		return -ENOTCONN;
-	if (ctx->response != OURO_RESPONSE_NONE)
+	if (ctx->response != OURO_RESPONSE_NONE || ctx->in_hooks)
 		return -EALREADY;
 	return status < 200 || status > 999 ? -EINVAL : 0;
 }
@@ -204,11 +204,18 @@ static void run_response_hooks(struct ouro_ctx *ctx)
 /* Response hooks see the answer that is about to be written; one that panics takes it away. */
 static int pass_hooks(struct ouro_ctx *ctx, unsigned status)
 {
+	uint8_t before = ctx->response;
+	bool returned;
+
 	if (!has_response_hooks(ctx))
 		return 0;
 	ctx->status = (uint16_t)status;
-	if (ouro_try(ctx, run_response_hooks))
-		return ctx->response == OURO_RESPONSE_RESET ? -ENOTCONN : 0;
+	ctx->in_hooks = true;
+	returned = ouro_try(ctx, run_response_hooks);
+	ctx->in_hooks = false;
+	/* One may have waited, and the client be gone. */
+	if (returned)
+		return ctx->response == before ? 0 : -ENOTCONN;
 	ouro_held_drop(ctx);
 	ouro_panic_plainly(ctx);
 	return -EALREADY;
@@ -222,6 +229,8 @@ int ouro_flush(struct ouro_ctx *ctx)
 
 	if (ctx->response != OURO_RESPONSE_HELD)
 		return -EINVAL;
+	if (ctx->in_hooks)
+		return -EALREADY;
 	err = pass_hooks(ctx, held.status);
 	if (err)
 		return err;
