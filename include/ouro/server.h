@@ -121,7 +121,7 @@ OURO_API int ouro_server_run(struct ouro_server *server);
 /* Runs the server's one loop (options.threads is 1) within another loop, which belongs to the calling
  * thread; all of these calls come from it. ouro_server_poll_fd() starts the server where it was not
  * and returns a descriptor that can be read when there is something to do, or a negative errno as
- * ouro_server_start(), -EINVAL where there are more threads. ouro_server_poll() then does it without
+ * ouro_server_start(), -EINVAL where there are more threads, -EALREADY where it runs in others. ouro_server_poll() then does it without
  * sleeping, and returns after how many milliseconds it must be called again at the latest, though the
  * descriptor cannot be read; -1: never. -ESHUTDOWN where the server has stopped: see
  * ouro_server_shutdown(). The descriptor stays the server's. On the ring the kernel may end system
@@ -131,7 +131,7 @@ OURO_API int ouro_server_poll(struct ouro_server *server);
 
 /* Asks a server that runs in any way to stop as ouro_server_stop() does, and returns at once: a
  * ouro_server_run() then returns, a ouro_server_poll() says -ESHUTDOWN once all is closed. From any
- * thread, but not while ouro_server_stop() or ouro_server_destroy() runs, and from handlers. */
+ * thread, also while it starts or stops, and from handlers; does nothing where it does not run. */
 OURO_API void ouro_server_shutdown(struct ouro_server *server);
 
 /* The URL of listener @index (from 0) of a started server, with the port that it got; NULL where

@@ -16,6 +16,18 @@
 
 enum { CLIENTS = 3, REQUESTS = 60, TELLERS = 2, NAMES = 32, ROUNDS = 3, NAP_US = 200 };
 
+/* The thread sanitizer sees no accept of a ring: two loops that close a number one after the other look
+ * like a race, which it cannot even report. */
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+enum { RING_LOOPS = 1 };
+#define ONE_RING_LOOP 1
+#endif
+#endif
+#ifndef ONE_RING_LOOP
+enum { RING_LOOPS = 2 };
+#endif
+
 static struct ouro_server *served;
 static pthread_mutex_t names_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct ouro_ref names[NAMES];
@@ -114,7 +126,7 @@ static void create(enum ouro_backend_choice backend)
 {
 	const struct ouro_options options = {
 		.listen = "tcp://127.0.0.1:0",
-		.threads = 2,
+		.threads = backend == OURO_BACKEND_URING ? RING_LOOPS : 2,
 		.backend = backend,
 		.connections_max = 128,
 		.drain_timeout_ms = 100,
@@ -152,25 +164,39 @@ static int send_request(const char *url, const char *path)
 	return fd;
 }
 
-static void read_to_end(int fd)
+static void await_end(int fd)
 {
 	char sink[512];
 
 	while (read(fd, sink, sizeof(sink)) > 0)
 		;
+}
+
+static void read_to_end(int fd)
+{
+	await_end(fd);
 	close(fd);
 }
 
-/* Every third leaves before its answer. */
+struct client {
+	pthread_t thread;
+	const char *url;
+	int fds[REQUESTS];
+};
+
+/* Every third leaves before its answer. Descriptors stay until the server has ended, for the thread
+ * sanitizer's sake as well. */
 static void *come_and_go(void *arg)
 {
-	for (int i = 0; i < REQUESTS; i++) {
-		int fd = send_request(arg, i % 4 == 3 ? "/offload" : "/wait");
+	struct client *client = arg;
 
-		if (i % 3 == 0)
-			close(fd);
-		else
-			read_to_end(fd);
+	for (int i = 0; i < REQUESTS; i++) {
+		int fd = send_request(client->url, i % 4 == 3 ? "/offload" : "/wait");
+
+		client->fds[i] = fd;
+		if (i % 3 > 0)
+			await_end(fd);
+		shutdown(fd, SHUT_RDWR);
 	}
 	return NULL;
 }
@@ -192,7 +218,8 @@ static void *tell(void *arg)
 
 static void run_tellers(enum ouro_backend_choice backend)
 {
-	pthread_t clients[CLIENTS], tellers[TELLERS];
+	struct client clients[CLIENTS];
+	pthread_t tellers[TELLERS];
 	char url[128];
 
 	create(backend);
@@ -203,10 +230,14 @@ static void run_tellers(enum ouro_backend_choice backend)
 		cr_assert_eq(ouro_server_start(served), 0);
 		snprintf(url, sizeof(url), "%s", ouro_server_address(served, 0));
 		for (int i = 0; i < CLIENTS; i++)
-			pthread_create(&clients[i], NULL, come_and_go, url);
+			clients[i].url = url;
 		for (int i = 0; i < CLIENTS; i++)
-			pthread_join(clients[i], NULL);
+			pthread_create(&clients[i].thread, NULL, come_and_go, &clients[i]);
+		for (int i = 0; i < CLIENTS; i++)
+			pthread_join(clients[i].thread, NULL);
 		ouro_server_stop(served);
+		for (int i = 0; i < CLIENTS * REQUESTS; i++)
+			close(clients[i / REQUESTS].fds[i % REQUESTS]);
 	}
 	ouro_server_destroy(served);
 	atomic_store(&ending, true);
