@@ -448,12 +448,10 @@ void site_close(struct site *site)
 	ouro_worker_close(worker);
 	ouro_offload_destroy(site->server->offload);
 	site->server->offload = NULL;
+	ouro_server_destroy(site->server);
 	free(worker->listeners);
 	free(worker->listen_fds);
 	free(worker);
-	site->server->workers = NULL;
-	site->server->worker_count = 0;
-	ouro_server_destroy(site->server);
 }
 
 struct sim_peer *site_connect(struct site *site)
