@@ -19,8 +19,8 @@ static inline bool is(struct ouro_str got, const char *expected)
 	bool equal = got.ptr && ouro_str_eq(got, ouro_str_c(expected));
 
 	if (!equal)
-		fprintf(stderr, "got: %.*s\nexpected: %s\n", (int)got.len,
-			got.ptr ? got.ptr : "", expected);
+		fprintf(stderr, "got: %.*s\nexpected: %s\n", (int)got.len, got.ptr ? got.ptr : "",
+			expected);
 	return equal;
 }
 
