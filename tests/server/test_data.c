@@ -371,6 +371,17 @@ Test(data, signed_and_sealed_cookies_expire_whatever_the_client_does)
 	}
 }
 
+Test(data, a_cookie_for_all_times_is_no_overflow)
+{
+	struct site site;
+
+	closed_cookie.max_age_s = INT64_MAX;
+	site_open_with(&site, NULL, NULL, set_up);
+	cr_assert(is(ask(&site, tell_closed, sent_back(&site, give_signed, "c", -1)).body,
+		     "user-7|(absent)"));
+	site_close(&site);
+}
+
 static struct ouro_str keys[3];
 static size_t key_count;
 

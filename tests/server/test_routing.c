@@ -16,8 +16,8 @@ static void tell(struct ouro_ctx *ctx)
 		struct ouro_str value = ouro_param(ctx, names[i]);
 
 		if (value.ptr)
-			len += snprintf(text + len, sizeof(text) - (size_t)len, " %s=%.*s", names[i],
-					(int)value.len, value.ptr);
+			len += snprintf(text + len, sizeof(text) - (size_t)len, " %s=%.*s",
+					names[i], (int)value.len, value.ptr);
 	}
 	ouro_text(ctx, 200, ouro_str(text, (size_t)len));
 }
@@ -514,10 +514,8 @@ static void set_up_mounts(struct ouro_server *server)
 Test(routing, a_group_can_be_mounted_more_than_once_and_added_to_later)
 {
 	static const struct question questions[] = {
-		{ GET("/one/a"), 200, "/one/a" },
-		{ GET("/two/a"), 200, "/two/a" },
-		{ GET("/two/b"), 200, "/two/b" },
-		{ GET("/three/7/b"), 200, "/three/{id}/b id=7" },
+		{ GET("/one/a"), 200, "/one/a" }, { GET("/two/a"), 200, "/two/a" },
+		{ GET("/two/b"), 200, "/two/b" }, { GET("/three/7/b"), 200, "/three/{id}/b id=7" },
 		{ GET("/a"), 404, NULL },
 	};
 
@@ -636,10 +634,10 @@ Test(routing, guarded_routes_do_not_conflict)
 Test(routing, malformed_routes_are_refused_with_their_place)
 {
 	static const char *const bad[][2] = {
-		{ "GET", "users" },	  { "GET", "/{" },	  { "GET", "/{}" },
-		{ "GET", "/{a}{b}" },	  { "GET", "/{a}x" },	  { "GET", "/{a...}/b" },
-		{ "GET", "/{a}/{a}" },	  { "GET", "/{a:[}" },	  { "GET", "/%zz" },
-		{ "get", "/a" },	  { "", "/a" },		  { " , ", "/a" },
+		{ "GET", "users" },        { "GET", "/{" },     { "GET", "/{}" },
+		{ "GET", "/{a}{b}" },      { "GET", "/{a}x" },  { "GET", "/{a...}/b" },
+		{ "GET", "/{a}/{a}" },     { "GET", "/{a:[}" }, { "GET", "/%zz" },
+		{ "get", "/a" },           { "", "/a" },        { " , ", "/a" },
 		{ "GET, NONSENSE", "/a" },
 	};
 
@@ -669,8 +667,8 @@ Test(routing, malformed_prefixes_are_refused_with_a_log_line)
 
 		draft_open(&draft);
 		cr_assert_eq(ouro_group_create(&mounted), 0);
-		cr_assert_eq(ouro_server_group(draft.server, bad[i], NULL, &group), -EINVAL,
-			     "%s", bad[i]);
+		cr_assert_eq(ouro_server_group(draft.server, bad[i], NULL, &group), -EINVAL, "%s",
+			     bad[i]);
 		cr_assert_not_null(strstr(draft.logged, bad[i]));
 		cr_assert_eq(ouro_server_mount(draft.server, bad[i], mounted), -EINVAL);
 		ouro_group_destroy(mounted);
@@ -732,7 +730,8 @@ Test(routing, groups_may_be_nested_32_deep_and_no_deeper)
 
 Test(routing, routes_can_be_listed_with_all_that_groups_add)
 {
-	const struct ouro_route_options options = { .name = "n", .guard = wants_two,
+	const struct ouro_route_options options = { .name = "n",
+						    .guard = wants_two,
 						    .host = "a.example" };
 	const struct ouro_route_options inlined = { .run_inline = true };
 	struct ouro_route_info infos[4];
@@ -951,8 +950,12 @@ static void set_up_server_middleware(struct ouro_server *server)
 Test(routing, middleware_of_the_server_runs_for_requests_that_no_route_fits)
 {
 	static const char *const requests[] = {
-		GET("/none"), ASK("DELETE", "/a", ""), ASK("OPTIONS", "/a", ""),
-		GET("/u/%zz"), GET("/a/"), GET("/a"),
+		GET("/none"),
+		ASK("DELETE", "/a", ""),
+		ASK("OPTIONS", "/a", ""),
+		GET("/u/%zz"),
+		GET("/a/"),
+		GET("/a"),
 	};
 	const struct ouro_options options = { .paths = OURO_PATHS_REDIRECT };
 	struct site site;
