@@ -44,6 +44,7 @@ static void clear(struct ouro_ctx *ctx)
 
 	memset((char *)ctx + from, 0, offsetof(struct ouro_ctx, match) - from);
 	ctx->keep_alive = true;
+	ctx->chain_at = OURO_CHAIN_OVER;
 	ctx->match.param_count = 0;
 	ctx->endpoint = ctx->worker->server->fallback;
 	ouro_http1_parser_init(&ctx->parser, &ctx->worker->limits);

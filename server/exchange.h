@@ -53,7 +53,10 @@ enum ouro_verdict {
 	OURO_VERDICT_NO_MEMORY,
 };
 
-enum { OURO_FIELDS_SET_MAX = 32 };
+enum {
+	OURO_FIELDS_SET_MAX = 32,
+	OURO_CHAIN_OVER = UINT16_MAX, /* as ctx->chain_at: nothing is left */
+};
 
 struct ouro_deferred {
 	struct ouro_deferred *next;
@@ -117,7 +120,7 @@ struct ouro_ctx {
 	uint8_t verdict;    /* enum ouro_verdict */
 	uint16_t status;    /* of the answer */
 	uint16_t error_status;
-	uint16_t chain_at;    /* the next of the route's chain */
+	uint16_t chain_at;    /* the next of the route's chain, for whom it is there */
 	uint64_t length_left; /* of a response whose length is known */
 
 	const char *head;          /* first byte of the request head, contiguous */

@@ -7,8 +7,6 @@
 
 #include <errno.h>
 
-enum { CHAIN_OVER = UINT16_MAX };
-
 void ouro_hooks_run(struct ouro_ctx *ctx, enum ouro_hook phase, bool until_answered)
 {
 	const struct ouro_hooks *hooks = &ctx->worker->server->hooks[phase];
@@ -49,7 +47,7 @@ void ouro_next(struct ouro_ctx *ctx)
 	ctx->chain_at++;
 	ctx->endpoint->chain[at](ctx);
 	/* Whoever calls a second time finds nothing left, however far the chain went. */
-	ctx->chain_at = CHAIN_OVER;
+	ctx->chain_at = OURO_CHAIN_OVER;
 }
 
 /* What a fiber runs. When the chain has returned, what it deferred runs, unless it goes on in callbacks;
@@ -111,6 +109,7 @@ static bool body_fits(struct ouro_ctx *ctx)
 static void run_chain(struct ouro_ctx *ctx)
 {
 	ctx->hold = ctx->endpoint->chain_count > 1;
+	ctx->chain_at = 0;
 	ouro_next(ctx);
 }
 

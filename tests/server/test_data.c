@@ -240,8 +240,10 @@ Test(data, cookies_are_set_safely_unless_told_otherwise)
 Test(data, cookies_have_all_attributes)
 {
 	static const char *const parts[] = {
-		"full=v; ", "Domain=example.com", "Path=/p",	   "Max-Age=60",
-		"Secure",   "SameSite=None",	  "Partitioned", "Expires=Sun, 06 Nov 1994 08:49:37 GMT",
+		"full=v; ",    "Domain=example.com",
+		"Path=/p",     "Max-Age=60",
+		"Secure",      "SameSite=None",
+		"Partitioned", "Expires=Sun, 06 Nov 1994 08:49:37 GMT",
 	};
 	struct answer answer;
 	struct site site;
@@ -250,7 +252,8 @@ Test(data, cookies_have_all_attributes)
 	answer = ask(&site, set_full_cookie, GET("/"));
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 		cr_assert(holds(set_cookie_of(&answer), parts[i]));
-	cr_assert_null(memmem(set_cookie_of(&answer).ptr, set_cookie_of(&answer).len, "HttpOnly", 8));
+	cr_assert_null(
+		memmem(set_cookie_of(&answer).ptr, set_cookie_of(&answer).len, "HttpOnly", 8));
 	site_close(&site);
 }
 
@@ -277,7 +280,8 @@ static void tell_closed(struct ouro_ctx *ctx)
 }
 
 /* What @give sets, as a client sends it back: called @name, with the byte at @tampered flipped. */
-static const char *sent_back(struct site *site, ouro_handler_fn give, const char *name, int tampered)
+static const char *sent_back(struct site *site, ouro_handler_fn give, const char *name,
+			     int tampered)
 {
 	static char request[1024];
 	struct answer answer = ask(site, give, GET("/"));
@@ -288,8 +292,8 @@ static const char *sent_back(struct site *site, ouro_handler_fn give, const char
 	memcpy(value, field.ptr + 2, len);
 	if (tampered >= 0)
 		value[(size_t)tampered % len] = value[(size_t)tampered % len] == 'A' ? 'B' : 'A';
-	snprintf(request, sizeof(request), "GET / HTTP/1.1\r\nHost: a\r\nCookie: %s=%.*s\r\n\r\n", name,
-		 (int)len, value);
+	snprintf(request, sizeof(request), "GET / HTTP/1.1\r\nHost: a\r\nCookie: %s=%.*s\r\n\r\n",
+		 name, (int)len, value);
 	return request;
 }
 
@@ -399,8 +403,7 @@ static const char *ask_with_keys(const char *request, ouro_handler_fn fn, char *
 	site_open_with(&site, NULL, NULL, set_up_keys);
 	if (request)
 		answer = ask(&site, fn, request);
-	snprintf(out, 1024, "%.*s",
-		 request ? (int)answer.body.len : 1024,
+	snprintf(out, 1024, "%.*s", request ? (int)answer.body.len : 1024,
 		 request ? answer.body.ptr : sent_back(&site, fn, "c", -1));
 	site_close(&site);
 	return out;
@@ -439,7 +442,8 @@ Test(data, without_a_key_there_are_no_closed_cookies)
 
 Test(data, weak_keys_are_refused)
 {
-	const struct ouro_str weak = OURO_STR("short"), good = OURO_STR("0123456789abcdef0123456789abcdef");
+	const struct ouro_str weak = OURO_STR("short"),
+			      good = OURO_STR("0123456789abcdef0123456789abcdef");
 	struct draft draft;
 
 	draft_open(&draft);
@@ -468,12 +472,15 @@ static void tell_form(struct ouro_ctx *ctx)
 Test(data, forms_are_decoded)
 {
 	check(tell_form, POST(FORM, "15", "b=2&a=x+y%21&a="), "x y! b=2;a=x y!;a=;");
-	check(tell_form, POST("Content-Type: Application/X-WWW-form-urlencoded; charset=utf-8\r\n", "3", "a=1"),
+	check(tell_form,
+	      POST("Content-Type: Application/X-WWW-form-urlencoded; charset=utf-8\r\n", "3",
+		   "a=1"),
 	      "1 a=1;");
 	check(tell_form, POST(FORM, "0", ""), "(absent) ");
 	check(tell_form,
-	      ASK("POST", "/", FORM "Transfer-Encoding: chunked\r\n")
-	      "2\r\na=\r\n3\r\n1%2\r\n1\r\n1\r\n0\r\n\r\n",
+	      ASK("POST", "/",
+		  FORM
+		  "Transfer-Encoding: chunked\r\n") "2\r\na=\r\n3\r\n1%2\r\n1\r\n1\r\n0\r\n\r\n",
 	      "1! a=1!;");
 }
 
@@ -517,17 +524,20 @@ static void tell_json(struct ouro_ctx *ctx)
 	else if (err)
 		ouro_reject(ctx, err);
 	else
-		answer_text(ctx, "%d", (int)yyjson_get_int(yyjson_obj_get(yyjson_doc_get_root(doc), "n")));
+		answer_text(ctx, "%d",
+			    (int)yyjson_get_int(yyjson_obj_get(yyjson_doc_get_root(doc), "n")));
 }
 
 Test(data, json_is_read)
 {
 	check(tell_json, POST(JSON, "7", "{\"n\":7}"), "7");
-	check(tell_json, POST("Content-Type: Application/JSON; charset=utf-8\r\n", "7", "{\"n\":7}"), "7");
-	check(tell_json, POST("Content-Type: application/merge-patch+json\r\n", "7", "{\"n\":7}"), "7");
 	check(tell_json,
-	      ASK("POST", "/", JSON "Transfer-Encoding: chunked\r\n")
-	      "3\r\n{\"n\r\n4\r\n\":7}\r\n0\r\n\r\n",
+	      POST("Content-Type: Application/JSON; charset=utf-8\r\n", "7", "{\"n\":7}"), "7");
+	check(tell_json, POST("Content-Type: application/merge-patch+json\r\n", "7", "{\"n\":7}"),
+	      "7");
+	check(tell_json,
+	      ASK("POST", "/",
+		  JSON "Transfer-Encoding: chunked\r\n") "3\r\n{\"n\r\n4\r\n\":7}\r\n0\r\n\r\n",
 	      "7");
 }
 
@@ -631,7 +641,8 @@ Test(data, content_is_negotiated_by_accept)
 {
 	check(negotiate, ASK("GET", "/", "Accept: application/json\r\n"), "1");
 	check(negotiate, ASK("GET", "/", "Accept: text/*;q=0.1, */*\r\n"), "1");
-	check(negotiate, ASK("GET", "/", "Accept: text/*\r\nAccept: application/json;q=0.5\r\n"), "0");
+	check(negotiate, ASK("GET", "/", "Accept: text/*\r\nAccept: application/json;q=0.5\r\n"),
+	      "0");
 	check(negotiate, ASK("GET", "/", "Accept: image/png\r\n"), "-1");
 	check(negotiate, GET("/"), "0");
 }
@@ -664,7 +675,8 @@ Test(data, requests_have_ids)
 	struct site site;
 
 	site_open_with(&site, NULL, NULL, set_up);
-	cr_assert(is(ask(&site, tell_id, ASK("GET", "/", "X-Request-Id: abc-7\r\n")).body, "abc-7"));
+	cr_assert(
+		is(ask(&site, tell_id, ASK("GET", "/", "X-Request-Id: abc-7\r\n")).body, "abc-7"));
 	answer = ask(&site, tell_id, ASK("GET", "/", "X-Request-Id: a\"b<\r\n"));
 	cr_assert_eq(answer.body.len, 32);
 	memcpy(first, answer.body.ptr, 32);
@@ -697,7 +709,8 @@ Test(data, connections_have_ids_of_their_own_and_peers)
 	snprintf(first, sizeof(first), "%.*s", VIEW(got));
 	cr_assert(is(site_ask(&site, one, GET("/")), first));
 	cr_assert(holds(ouro_str_c(first), " 198.51.100.7:"));
-	cr_assert_not(ouro_str_eq(site_ask(&site, site_connect(&site), GET("/")), ouro_str_c(first)));
+	cr_assert_not(
+		ouro_str_eq(site_ask(&site, site_connect(&site), GET("/")), ouro_str_c(first)));
 	site_close(&site);
 }
 
@@ -738,9 +751,10 @@ Test(data, errors_of_this_interface_have_statuses)
 		int err;
 		unsigned status;
 	} table[] = {
-		{ -EMSGSIZE, 413 }, { -EPROTONOSUPPORT, 415 }, { -EBADMSG, 400 },   { -EINVAL, 400 },
-		{ -ETIMEDOUT, 408 }, { -EAGAIN, 503 },	       { -ENOMEM, 503 },    { -EBUSY, 503 },
-		{ -EIO, 500 },	     { -EDEADLK, 500 },	       { -ECANCELED, 200 }, { -ENOTCONN, 200 },
+		{ -EMSGSIZE, 413 }, { -EPROTONOSUPPORT, 415 }, { -EBADMSG, 400 },
+		{ -EINVAL, 400 },   { -ETIMEDOUT, 408 },       { -EAGAIN, 503 },
+		{ -ENOMEM, 503 },   { -EBUSY, 503 },           { -EIO, 500 },
+		{ -EDEADLK, 500 },  { -ECANCELED, 200 },       { -ENOTCONN, 200 },
 		{ -EALREADY, 200 },
 	};
 	struct site site;
@@ -825,7 +839,8 @@ static void set_up_traces(struct ouro_server *server)
 	add(server, "POST", "/leave/{id}", leave_traces);
 	add(server, "GET", "/find", find_traces);
 	cr_assert_eq(ouro_server_route(server, "GET", "/guarded/{other}", find_traces,
-				       &(struct ouro_route_options){ .guard = guard_finds_nothing }),
+				       &(struct ouro_route_options){ .guard =
+									     guard_finds_nothing }),
 		     0);
 }
 

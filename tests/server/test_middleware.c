@@ -759,10 +759,14 @@ static const struct ouro_options small_limits = {
 static void check_answers_have_field(void (*set_up)(struct ouro_server *server))
 {
 	static const struct fault others[] = {
-		{ GET("/"), 200 },	   { ASK("HEAD", "/", ""), 200 },
-		{ GET("/static"), 200 },   { GET("/large"), 200 },
-		{ GET("/stream"), 200 },   { GET("/redirect"), 302 },
-		{ ASK("OPTIONS", "/", ""), 204 }, { ASK("OPTIONS", "*", ""), 204 },
+		{ GET("/"), 200 },
+		{ ASK("HEAD", "/", ""), 200 },
+		{ GET("/static"), 200 },
+		{ GET("/large"), 200 },
+		{ GET("/stream"), 200 },
+		{ GET("/redirect"), 302 },
+		{ ASK("OPTIONS", "/", ""), 204 },
+		{ ASK("OPTIONS", "*", ""), 204 },
 	};
 	struct site site;
 	char expected[8];
@@ -805,8 +809,7 @@ Test(middleware, a_response_hook_adds_a_field_to_408)
 
 	site_open_with(&site, &small_limits, NULL, set_up_response_hook);
 	run_out_of_time(&site, "GET / HTTP/1.1\r\nHo", "x-status: 408");
-	run_out_of_time(&site, ASK("POST", "/body", "Content-Length: 3\r\n") "a",
-			"x-status: 408");
+	run_out_of_time(&site, ASK("POST", "/body", "Content-Length: 3\r\n") "a", "x-status: 408");
 	site_close(&site);
 }
 
@@ -1138,7 +1141,8 @@ Test(middleware, a_close_hook_can_do_no_harm)
 static void tell_panic(struct ouro_ctx *ctx)
 {
 	note('p');
-	ouro_send(ctx, 500, "text/panic", ouro_str(ouro_panic_message(ctx), strlen(ouro_panic_message(ctx))));
+	ouro_send(ctx, 500, "text/panic",
+		  ouro_str(ouro_panic_message(ctx), strlen(ouro_panic_message(ctx))));
 }
 
 static void set_up_panic_hooks(struct ouro_server *server)
@@ -1207,7 +1211,7 @@ static void set_up_panicking_hook(struct ouro_server *server)
 
 Test(middleware, hooks_that_panic_are_500_and_the_server_goes_on)
 {
-	static const char *const requests[] = { GET("/"),     GET("/none"), GET("/503"),
+	static const char *const requests[] = { GET("/"),      GET("/none"),   GET("/503"),
 						GET("/panic"), GET("/stream"), GET("/large") };
 	static const enum ouro_hook phases[] = { OURO_HOOK_REQUEST, OURO_HOOK_RESPONSE,
 						 OURO_HOOK_ERROR, OURO_HOOK_PANIC };
@@ -1219,7 +1223,7 @@ Test(middleware, hooks_that_panic_are_500_and_the_server_goes_on)
 		site_open_with(&site, NULL, NULL, set_up_panicking_hook);
 		for (size_t j = 0; j < sizeof(requests) / sizeof(requests[0]); j++) {
 			bool no_error = j == 0 || j >= 4;
-			bool spared = phases[i] == OURO_HOOK_ERROR ? no_error
+			bool spared = phases[i] == OURO_HOOK_ERROR   ? no_error
 				      : phases[i] == OURO_HOOK_PANIC ? j != 3
 								     : false;
 			struct answer answer = site_answer(&site, requests[j]);
@@ -1307,4 +1311,51 @@ Test(middleware, a_hook_that_waits_is_told_that_the_client_has_gone)
 		cr_assert_eq(slept, -ECANCELED);
 		site_close(&site);
 	}
+}
+
+/* ---- Where there is no chain ---- */
+
+static void next_in_hook(struct ouro_ctx *ctx)
+{
+	note('n');
+	ouro_next(ctx);
+}
+
+static bool next_in_guard(struct ouro_ctx *ctx)
+{
+	ouro_next(ctx);
+	return true;
+}
+
+static void errs_instead(struct ouro_ctx *ctx)
+{
+	if (ouro_query_string(ctx).len > 0)
+		ouro_error(ctx, 403, NULL);
+	else
+		ouro_next(ctx);
+}
+
+static void set_up_next_in_hooks(struct ouro_server *server)
+{
+	for (int phase = OURO_HOOK_REQUEST; phase <= OURO_HOOK_CLOSE; phase++)
+		hook(server, (enum ouro_hook)phase, 0, next_in_hook);
+	use(server, errs_instead);
+	add(server, "GET", "/panic", panics);
+	cr_assert_eq(ouro_server_route(server, "GET", "/", handler,
+				       &(struct ouro_route_options){ .guard = next_in_guard }),
+		     0);
+}
+
+Test(middleware, next_does_nothing_outside_of_middleware)
+{
+	struct site site;
+
+	site_open_with(&site, NULL, NULL, set_up_next_in_hooks);
+	/* Connect, request, then the handler once, and response. */
+	cr_assert_str_eq(trace_of(&site, GET("/")), "nnhn");
+	/* An error hook within middleware that has not called it. */
+	cr_assert_str_eq(trace_of(&site, GET("/?q")), "nnnn");
+	cr_assert_str_eq(trace_of(&site, GET("/panic")), "nnnnn");
+	cr_assert_eq(site_answer(&site, "bad\r\n\r\n").status, 400);
+	site_close(&site);
 }
