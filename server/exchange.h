@@ -113,6 +113,7 @@ struct ouro_ctx {
 	bool cancelled;     /* nothing is waited for any more */
 	bool timed_out;     /* because handler_timeout_ms is over */
 	bool hooks_failed;  /* one panicked: they are left out from now on */
+	bool passing;       /* response hooks see the answer */
 	bool event_set;     /* ouro_resume() came and ouro_wait() did not see it yet */
 	bool whole_body;    /* @body is all of it */
 	uint8_t waiting;    /* enum ouro_waiting; not NOTHING: @fiber is suspended */

@@ -201,13 +201,22 @@ static void run_response_hooks(struct ouro_ctx *ctx)
 	ouro_hooks_run(ctx, OURO_HOOK_RESPONSE, false);
 }
 
-/* Response hooks see the answer that is about to be written; one that panics takes it away. */
+/* Response hooks see the answer that is held; one that panics takes it away. None of them can write it
+ * or give another. */
 static int pass_hooks(struct ouro_ctx *ctx, unsigned status)
 {
+	bool passed;
+
+	if (ctx->passing)
+		return -EALREADY;
 	if (!has_response_hooks(ctx))
 		return 0;
+	assert(ctx->response == OURO_RESPONSE_HELD);
 	ctx->status = (uint16_t)status;
-	if (ouro_try(ctx, run_response_hooks))
+	ctx->passing = true;
+	passed = ouro_try(ctx, run_response_hooks);
+	ctx->passing = false;
+	if (passed)
 		return ctx->response == OURO_RESPONSE_RESET ? -ENOTCONN : 0;
 	ouro_held_drop(ctx);
 	ouro_panic_plainly(ctx);
@@ -309,13 +318,26 @@ int ouro_send_static(struct ouro_ctx *ctx, unsigned status, const char *content_
 	return send_whole(ctx, status, ouro_str_c(content_type), body, false);
 }
 
+/* Response hooks see an answer whose body is still to come: as if it were held, with none. */
+static int pass_begun(struct ouro_ctx *ctx, unsigned status)
+{
+	int err;
+
+	ctx->held = (struct ouro_held){ .status = (uint16_t)status };
+	ctx->response = OURO_RESPONSE_HELD;
+	err = pass_hooks(ctx, status);
+	if (!err)
+		ctx->response = OURO_RESPONSE_NONE;
+	return err;
+}
+
 int ouro_begin(struct ouro_ctx *ctx, unsigned status, const char *content_type, uint64_t length)
 {
 	enum ouro_framing framing = OURO_FRAMING_NONE;
 	int err = check_begin(ctx, status);
 
-	if (!err)
-		err = pass_hooks(ctx, status);
+	if (!err && has_response_hooks(ctx))
+		err = pass_begun(ctx, status);
 	if (err)
 		return err;
 	settle_persistence(ctx);

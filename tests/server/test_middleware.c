@@ -1359,3 +1359,36 @@ Test(middleware, next_does_nothing_outside_of_middleware)
 	cr_assert_eq(site_answer(&site, "bad\r\n\r\n").status, 400);
 	site_close(&site);
 }
+
+static int hook_results[3];
+
+static void answers_again(struct ouro_ctx *ctx)
+{
+	note('r');
+	hook_results[0] = ouro_flush(ctx);
+	hook_results[1] = ouro_text(ctx, 200, OURO_STR("another"));
+	hook_results[2] = ouro_begin(ctx, 200, NULL, 1);
+}
+
+static void set_up_answering_again(struct ouro_server *server)
+{
+	hook(server, OURO_HOOK_RESPONSE, 0, answers_again);
+	add(server, "GET", "/", handler);
+	add(server, "GET", "/stream", stream);
+}
+
+Test(middleware, a_response_hook_that_answers_or_flushes_is_refused)
+{
+	static const char *const requests[] = { GET("/"), GET("/stream"), GET("/none") };
+	struct site site;
+
+	site_open_with(&site, NULL, NULL, set_up_answering_again);
+	for (size_t i = 0; i < 3; i++) {
+		cr_assert_not_null(strchr(trace_of(&site, requests[i]), 'r'));
+		cr_assert_null(strstr(trace, "rr"));
+		cr_assert_eq(hook_results[0], -EALREADY);
+		cr_assert_eq(hook_results[1], -EALREADY);
+		cr_assert_eq(hook_results[2], -EALREADY);
+	}
+	site_close(&site);
+}
