@@ -276,6 +276,7 @@ void ouro_exchange_fail(struct ouro_ctx *ctx, unsigned status, const char *reaso
 	}
 	ctx->field_count = 0;
 	ctx->hold = false;
+	ctx->passing = false;
 	ouro_held_drop(ctx);
 	ouro_respond_error(ctx, status, reason);
 	/* The handler's own answer, if it was still to come, has no place any more. */

@@ -216,8 +216,13 @@ static int pass_hooks(struct ouro_ctx *ctx, unsigned status)
 	ctx->passing = true;
 	passed = ouro_try(ctx, run_response_hooks);
 	ctx->passing = false;
+	/* While one waited, the request may have failed: then it was answered in another way. */
+	if (ctx->response == OURO_RESPONSE_RESET)
+		return -ENOTCONN;
+	if (ctx->response != OURO_RESPONSE_HELD)
+		return -EALREADY;
 	if (passed)
-		return ctx->response == OURO_RESPONSE_RESET ? -ENOTCONN : 0;
+		return 0;
 	ouro_held_drop(ctx);
 	ouro_panic_plainly(ctx);
 	return -EALREADY;
@@ -225,18 +230,19 @@ static int pass_hooks(struct ouro_ctx *ctx, unsigned status)
 
 int ouro_flush(struct ouro_ctx *ctx)
 {
-	struct ouro_held held = ctx->held;
-	bool copy = !held.is_static && !held.body.buf;
+	struct ouro_held held;
 	int err;
 
 	if (ctx->response != OURO_RESPONSE_HELD)
 		return -EINVAL;
-	err = pass_hooks(ctx, held.status);
+	err = pass_hooks(ctx, ctx->held.status);
 	if (err)
 		return err;
+	held = ctx->held;
 	ctx->held = (struct ouro_held){ 0 };
 	ctx->response = OURO_RESPONSE_NONE;
-	err = write_whole(ctx, held.status, held.type, held.body, copy);
+	err = write_whole(ctx, held.status, held.type, held.body,
+			  !held.is_static && !held.body.buf);
 	ouro_buf_unref(held.body.buf);
 	return err;
 }

@@ -1392,3 +1392,58 @@ Test(middleware, a_response_hook_that_answers_or_flushes_is_refused)
 	}
 	site_close(&site);
 }
+
+static void ignore_chunk(struct ouro_ctx *ctx, struct ouro_slice chunk, bool last)
+{
+	(void)ctx;
+	(void)chunk;
+	(void)last;
+}
+
+static void answer_and_read(struct ouro_ctx *ctx)
+{
+	ouro_on_body(ctx, ignore_chunk);
+	if (ouro_query_string(ctx).len > 0)
+		stream(ctx);
+	else
+		large_copied(ctx);
+}
+
+static void sleep_once(struct ouro_ctx *ctx)
+{
+	if (ouro_attribute(ctx, "slept"))
+		return;
+	ouro_set_attribute(ctx, "slept", &value);
+	slept = ouro_sleep(ctx, 500);
+}
+
+static void set_up_spoiled(struct ouro_server *server)
+{
+	hook(server, OURO_HOOK_RESPONSE, 0, sleep_once);
+	add(server, "POST", "/", answer_and_read);
+}
+
+Test(middleware, a_body_that_goes_bad_while_a_response_hook_waits_is_answered_once)
+{
+	static const char *const requests[] = {
+		ASK("POST", "/", "Transfer-Encoding: chunked\r\n"),
+		ASK("POST", "/?stream", "Transfer-Encoding: chunked\r\n"),
+	};
+
+	for (size_t i = 0; i < 2; i++) {
+		struct site site;
+		struct sim_peer *peer;
+		struct ouro_str got;
+		struct answer answer;
+
+		site_open_with(&site, NULL, NULL, set_up_spoiled);
+		peer = site_connect(&site);
+		cr_assert_eq(site_ask(&site, peer, requests[i]).len, 0);
+		got = site_ask(&site, peer, "xyz\r\n");
+		cr_assert(answer_read(&got, false, &answer));
+		cr_assert_eq(answer.status, 400);
+		cr_assert_eq(got.len, 0);
+		cr_assert_eq(slept, -EBADMSG);
+		site_close(&site);
+	}
+}
