@@ -178,7 +178,10 @@ static void end_begun(struct ouro_ctx *ctx)
 
 void ouro_exchange_look(struct ouro_ctx *ctx)
 {
-	if (ctx->closing || ctx->fiber || ouro_exchange_is_waiting(ctx))
+	if (ctx->closing || ctx->fiber)
+		return;
+	/* An answer that is complete has waited for middleware alone. */
+	if (ctx->response != OURO_RESPONSE_HELD && ouro_exchange_is_waiting(ctx))
 		return;
 	switch ((enum ouro_response_state)ctx->response) {
 	case OURO_RESPONSE_NONE:

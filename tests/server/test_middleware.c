@@ -1447,3 +1447,26 @@ Test(middleware, a_body_that_goes_bad_while_a_response_hook_waits_is_answered_on
 		site_close(&site);
 	}
 }
+
+static void answer_then_read(struct ouro_ctx *ctx)
+{
+	ouro_on_body(ctx, ignore_chunk);
+	ouro_text(ctx, 403, OURO_STR("no"));
+}
+
+static void set_up_answer_then_read(struct ouro_server *server)
+{
+	use(server, outer);
+	add(server, "POST", "/", answer_then_read);
+}
+
+Test(middleware, a_held_answer_does_not_wait_for_callbacks)
+{
+	struct site site;
+
+	site_open_with(&site, NULL, NULL, set_up_answer_then_read);
+	cr_assert(holds(site_ask(&site, site_connect(&site),
+				 ASK("POST", "/", "Content-Length: 3\r\n")),
+			"HTTP/1.1 403"));
+	site_close(&site);
+}
