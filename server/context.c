@@ -219,7 +219,7 @@ void ouro_on_gone(struct ouro_ctx *ctx, ouro_handler_fn fn)
 
 void ouro_keep_alive(struct ouro_ctx *ctx, bool keep)
 {
-	if (!keep && ctx->response == OURO_RESPONSE_NONE)
+	if (!keep && ctx->response <= OURO_RESPONSE_HELD)
 		ctx->keep_alive = false;
 }
 

@@ -1470,3 +1470,28 @@ Test(middleware, a_held_answer_does_not_wait_for_callbacks)
 			"HTTP/1.1 403"));
 	site_close(&site);
 }
+
+static void closes_behind(struct ouro_ctx *ctx)
+{
+	ouro_next(ctx);
+	ouro_keep_alive(ctx, ouro_status(ctx) != 200);
+}
+
+static void set_up_closing_behind(struct ouro_server *server)
+{
+	use(server, closes_behind);
+	add(server, "GET", "/", handler);
+}
+
+Test(middleware, behind_the_handler_it_can_still_close_the_connection)
+{
+	struct site site;
+	struct answer answer;
+
+	site_open_with(&site, NULL, NULL, set_up_closing_behind);
+	answer = site_answer(&site, GET("/"));
+	cr_assert(is(answer_field(&answer, "connection"), "close"));
+	answer = site_answer(&site, GET("/none"));
+	cr_assert_null(answer_field(&answer, "connection").ptr);
+	site_close(&site);
+}
