@@ -278,6 +278,7 @@ void ouro_exchange_fail(struct ouro_ctx *ctx, unsigned status, const char *reaso
 		return;
 	}
 	ctx->field_count = 0;
+	ctx->field_bytes = 0;
 	ctx->hold = false;
 	ctx->passing = false;
 	ouro_held_drop(ctx);

@@ -1495,3 +1495,31 @@ Test(middleware, behind_the_handler_it_can_still_close_the_connection)
 	cr_assert_null(answer_field(&answer, "connection").ptr);
 	site_close(&site);
 }
+
+static void sets_large_field(struct ouro_ctx *ctx)
+{
+	char text[2000];
+
+	memset(text, 'v', sizeof(text));
+	cr_assert_eq(ouro_set_header(ctx, "x-large", ouro_str(text, sizeof(text))), 0);
+	if (ouro_error_status(ctx) == 0)
+		ouro_on_body(ctx, ignore_chunk);
+}
+
+static void set_up_large_field_in_hook(struct ouro_server *server)
+{
+	hook(server, OURO_HOOK_ERROR, 0, sets_large_field);
+	add(server, "POST", "/", sets_large_field);
+}
+
+Test(middleware, fields_of_a_handler_that_failed_leave_room_for_those_of_a_hook)
+{
+	struct site site;
+	struct answer answer;
+
+	site_open_with(&site, NULL, NULL, set_up_large_field_in_hook);
+	answer = site_answer(&site, ASK("POST", "/", "Transfer-Encoding: chunked\r\n") "xyz\r\n");
+	cr_assert_eq(answer.status, 400);
+	cr_assert_eq(answer_field(&answer, "x-large").len, 2000);
+	site_close(&site);
+}
