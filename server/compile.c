@@ -267,12 +267,13 @@ static int compare_hooks(const void *a, const void *b)
 }
 
 /* Requests that no route fits go through the server's middleware all the same. Where none of that and
- * no error hook may want to wait, they need no fiber. */
+ * no hook may want to wait, they need no fiber. */
 static int add_fallback(struct ouro_server *server, const struct scope *root)
 {
 	const struct ouro_route_options options = {
 		.run_inline = server->root->middleware_count == 0 &&
-			      server->hooks[OURO_HOOK_ERROR].count == 0,
+			      server->hooks[OURO_HOOK_ERROR].count == 0 &&
+			      server->hooks[OURO_HOOK_RESPONSE].count == 0,
 	};
 	struct ouro_endpoint *endpoint;
 	int err = make_endpoint(server, root, &options, ouro_path_refuse, &endpoint);

@@ -1523,3 +1523,18 @@ Test(middleware, fields_of_a_handler_that_failed_leave_room_for_those_of_a_hook)
 	cr_assert_eq(answer_field(&answer, "x-large").len, 2000);
 	site_close(&site);
 }
+
+Test(middleware, a_response_hook_may_wait_where_there_is_no_route)
+{
+	struct site site;
+	struct sim_peer *peer;
+
+	sleeping = OURO_HOOK_RESPONSE;
+	site_open_with(&site, NULL, NULL, set_up_sleeping);
+	peer = site_connect(&site);
+	cr_assert_eq(site_ask(&site, peer, GET("/none")).len, 0);
+	sim_advance(site.loop, 500);
+	cr_assert_eq(slept, 0);
+	cr_assert(holds(sim_peer_received(peer), "HTTP/1.1 404"));
+	site_close(&site);
+}
