@@ -49,6 +49,8 @@ enum ouro_verdict {
 	OURO_VERDICT_NOT_FOUND,
 	OURO_VERDICT_NOT_ALLOWED,
 	OURO_VERDICT_BAD_PATH, /* a malformed escape */
+	OURO_VERDICT_ASTERISK, /* the target is no path but the server */
+	OURO_VERDICT_CONNECT,  /* the target is another server */
 	OURO_VERDICT_REDIRECT, /* the canonical path is another */
 	OURO_VERDICT_NO_MEMORY,
 };

@@ -127,14 +127,33 @@ static void found(struct ouro_ctx *ctx, struct ouro_str path, bool as_sent)
 	ctx->endpoint = ctx->match.handler;
 }
 
+/* Forms of a target that are no path (RFC 9110, 9.3.6 and 9.3.7). */
+static bool route_other_form(struct ouro_ctx *ctx)
+{
+	if (ctx->parser.form == OURO_TARGET_ASTERISK) {
+		fall_back(ctx, OURO_VERDICT_ASTERISK);
+		return true;
+	}
+	if (ctx->parser.form == OURO_TARGET_AUTHORITY) {
+		/* What follows is meant for the other server, whatever is answered. */
+		ctx->keep_alive = false;
+		fall_back(ctx, OURO_VERDICT_CONNECT);
+		return true;
+	}
+	return false;
+}
+
 void ouro_path_route(struct ouro_ctx *ctx)
 {
 	bool exact = ctx->worker->server->options.paths == OURO_PATHS_EXACT;
 	struct ouro_str path = ouro_path(ctx);
 	bool as_sent = exact || ouro_path_is_canonical(path);
 	enum ouro_match_result result;
-	int err = as_sent ? 0 : canonical(ctx, &path);
+	int err;
 
+	if (route_other_form(ctx))
+		return;
+	err = as_sent ? 0 : canonical(ctx, &path);
 	if (err) {
 		fall_back(ctx, err == -ENOMEM ? OURO_VERDICT_NO_MEMORY : OURO_VERDICT_BAD_PATH);
 		return;
@@ -206,6 +225,12 @@ void ouro_path_refuse(struct ouro_ctx *ctx)
 		return;
 	case OURO_VERDICT_BAD_PATH:
 		ouro_error(ctx, 400, "malformed escape in the path");
+		return;
+	case OURO_VERDICT_ASTERISK:
+		ouro_send(ctx, 204, NULL, OURO_STR(""));
+		return;
+	case OURO_VERDICT_CONNECT:
+		ouro_error(ctx, 501, "CONNECT is not supported");
 		return;
 	case OURO_VERDICT_REDIRECT:
 		redirect(ctx);

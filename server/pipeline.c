@@ -130,25 +130,12 @@ static void run_hooked(struct ouro_ctx *ctx)
 		run_routed(ctx);
 }
 
-/* Forms of a target that are no path (RFC 9110, 9.3.6 and 9.3.7). */
-static void run_without_path(struct ouro_ctx *ctx)
-{
-	if (ctx->parser.form == OURO_TARGET_ASTERISK) {
-		ouro_send(ctx, 204, NULL, OURO_STR(""));
-		return;
-	}
-	ctx->keep_alive = false;
-	ouro_error(ctx, 501, "CONNECT is not supported");
-}
-
 void ouro_pipeline_run(struct ouro_ctx *ctx)
 {
 	const struct ouro_server *server = ctx->worker->server;
 
 	ctx->is_head = server->methods[ctx->parser.method] == OURO_METHOD_HEAD;
-	if (ctx->parser.form == OURO_TARGET_AUTHORITY || ctx->parser.form == OURO_TARGET_ASTERISK) {
-		start(ctx, run_without_path, server->fallback->run_inline);
-	} else if (server->hooks[OURO_HOOK_REQUEST].count > 0) {
+	if (server->hooks[OURO_HOOK_REQUEST].count > 0) {
 		start(ctx, run_hooked, false);
 	} else {
 		ouro_path_route(ctx);

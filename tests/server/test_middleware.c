@@ -1538,3 +1538,21 @@ Test(middleware, a_response_hook_may_wait_where_there_is_no_route)
 	cr_assert(holds(sim_peer_received(peer), "HTTP/1.1 404"));
 	site_close(&site);
 }
+
+static void set_up_other_forms(struct ouro_server *server)
+{
+	hook(server, OURO_HOOK_REQUEST, 0, hook_one);
+	use(server, outer);
+	add(server, "GET", "/", handler);
+}
+
+Test(middleware, hooks_and_middleware_run_for_targets_that_are_no_path)
+{
+	struct site site;
+
+	site_open_with(&site, NULL, NULL, set_up_other_forms);
+	cr_assert_str_eq(trace_of(&site, ASK("OPTIONS", "*", "")), "1aA");
+	cr_assert_str_eq(trace_of(&site, "CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n"), "1aA");
+	cr_assert_eq(site_answer(&site, ASK("OPTIONS", "*", "")).status, 204);
+	site_close(&site);
+}
