@@ -1556,3 +1556,25 @@ Test(middleware, hooks_and_middleware_run_for_targets_that_are_no_path)
 	cr_assert_eq(site_answer(&site, ASK("OPTIONS", "*", "")).status, 204);
 	site_close(&site);
 }
+
+static void set_up_few_fibers(struct ouro_server *server)
+{
+	hook(server, OURO_HOOK_ERROR, 0, shape);
+	hook(server, OURO_HOOK_RESPONSE, 0, add_field);
+	add(server, "GET", "/", sleeps);
+}
+
+Test(middleware, an_error_hook_shapes_the_503_of_a_server_that_has_too_much_to_do)
+{
+	const struct ouro_options options = { .fibers_max = 1 };
+	struct site site;
+	struct answer answer;
+
+	site_open_with(&site, &options, NULL, set_up_few_fibers);
+	site_ask(&site, site_connect(&site), GET("/"));
+	answer = site_answer(&site, GET("/"));
+	cr_assert_eq(answer.status, 503);
+	cr_assert(is(answer_field(&answer, "content-type"), "text/shaped"));
+	cr_assert(is(answer_field(&answer, "x-status"), "503"));
+	site_close(&site);
+}
