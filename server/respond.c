@@ -244,6 +244,8 @@ int ouro_flush(struct ouro_ctx *ctx)
 	err = write_whole(ctx, held.status, held.type, held.body,
 			  !held.is_static && !held.body.buf);
 	ouro_buf_unref(held.body.buf);
+	if (err)
+		ctx->status = 0;
 	return err;
 }
 
@@ -359,10 +361,9 @@ int ouro_begin(struct ouro_ctx *ctx, unsigned status, const char *content_type, 
 	else if (ctx->chunked)
 		framing = OURO_FRAMING_CHUNKED;
 	err = write_head(ctx, status, ouro_str_c(content_type), framing, length, OURO_STR(""));
-	if (!err) {
+	if (!err)
 		ctx->response = OURO_RESPONSE_BODY;
-		ctx->status = (uint16_t)status;
-	}
+	ctx->status = err ? 0 : (uint16_t)status;
 	return err;
 }
 

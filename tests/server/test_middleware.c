@@ -1578,3 +1578,30 @@ Test(middleware, an_error_hook_shapes_the_503_of_a_server_that_has_too_much_to_d
 	cr_assert(is(answer_field(&answer, "x-status"), "503"));
 	site_close(&site);
 }
+
+static void begins_in_vain(struct ouro_ctx *ctx)
+{
+	static char type[9001];
+
+	memset(type, 't', sizeof(type) - 1);
+	cr_assert_eq(ouro_begin(ctx, 200, type, 4), -EINVAL);
+	cr_assert_eq(ouro_status(ctx), 0);
+	cr_assert_not(ouro_is_answered(ctx));
+	cr_assert_eq(ouro_set_header(ctx, "x-after", OURO_STR("1")), 0);
+	ouro_text(ctx, 200, OURO_STR("well"));
+}
+
+static void set_up_in_vain(struct ouro_server *server)
+{
+	hook(server, OURO_HOOK_RESPONSE, 0, hook_one);
+	add(server, "GET", "/", begins_in_vain);
+}
+
+Test(middleware, a_response_that_could_not_begin_has_no_status)
+{
+	struct site site;
+
+	site_open_with(&site, NULL, NULL, set_up_in_vain);
+	cr_assert(is(site_answer(&site, GET("/")).body, "well"));
+	site_close(&site);
+}
