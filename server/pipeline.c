@@ -134,7 +134,6 @@ void ouro_pipeline_run(struct ouro_ctx *ctx)
 {
 	const struct ouro_server *server = ctx->worker->server;
 
-	ctx->is_head = server->methods[ctx->parser.method] == OURO_METHOD_HEAD;
 	if (server->hooks[OURO_HOOK_REQUEST].count > 0) {
 		start(ctx, run_hooked, false);
 	} else {

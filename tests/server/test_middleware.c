@@ -1605,3 +1605,23 @@ Test(middleware, a_response_that_could_not_begin_has_no_status)
 	cr_assert(is(site_answer(&site, GET("/")).body, "well"));
 	site_close(&site);
 }
+
+Test(middleware, errors_of_head_requests_have_no_body)
+{
+	static const char *const requests[] = {
+		"HEAD / HTTP/1.1\r\n\r\n",
+		ASK("HEAD", "/", "Content-Length: 17\r\n"),
+		ASK("HEAD", "/none", ""),
+		ASK("HEAD", "/", "Transfer-Encoding: gzip, chunked\r\n"),
+	};
+	struct site site;
+
+	site_open_with(&site, &small_limits, NULL, set_up_no_hook);
+	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+		struct ouro_str got = site_ask(&site, site_connect(&site), requests[i]);
+
+		cr_assert_gt(got.len, 4);
+		cr_assert_eq(memcmp(got.ptr + got.len - 4, "\r\n\r\n", 4), 0, "%s", requests[i]);
+	}
+	site_close(&site);
+}
