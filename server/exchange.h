@@ -53,6 +53,7 @@ enum ouro_verdict {
 	OURO_VERDICT_CONNECT,  /* the target is another server */
 	OURO_VERDICT_REDIRECT, /* the canonical path is another */
 	OURO_VERDICT_NO_MEMORY,
+	OURO_VERDICT_PANICKED, /* a guard did */
 };
 
 enum {
@@ -221,6 +222,9 @@ void ouro_path_refuse(struct ouro_ctx *ctx);
 
 /* Calls @fn; false where it panicked: then nothing of it runs any more. */
 bool ouro_try(struct ouro_ctx *ctx, ouro_handler_fn fn);
+
+/* Goes on with a panic that ouro_try() has caught. */
+OURO_NORETURN void ouro_panic_again(struct ouro_ctx *ctx);
 
 /* What follows a panic, in place of the handler. */
 void ouro_panic_aftermath(struct ouro_ctx *ctx);

@@ -50,6 +50,12 @@ void ouro_panic(struct ouro_ctx *ctx, const char *format, ...)
 	ouro_guard_escape(ctx->guard);
 }
 
+void ouro_panic_again(struct ouro_ctx *ctx)
+{
+	assert(ctx->guard && ctx->panic_message);
+	ouro_guard_escape(ctx->guard);
+}
+
 const char *ouro_panic_message(const struct ouro_ctx *ctx)
 {
 	return ctx->panic_message;

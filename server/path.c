@@ -24,14 +24,40 @@ static bool has_field(const struct ouro_ctx *ctx, struct ouro_str name, struct o
 	return false;
 }
 
+struct guard_call {
+	ouro_guard_fn guard;
+	bool taken;
+};
+
+static void call_guard(struct ouro_ctx *ctx)
+{
+	struct guard_call *call = ctx->callback_arg;
+
+	call->taken = call->guard(ctx);
+}
+
+/* Guards are asked from within the router, which a panic must not unwind: it goes on later, where
+ * there is a handler to be ended. */
+static bool ask_guard(struct ouro_ctx *ctx, ouro_guard_fn guard)
+{
+	struct guard_call call = { .guard = guard };
+
+	ctx->callback_arg = &call;
+	if (!ouro_try(ctx, call_guard))
+		ctx->verdict = OURO_VERDICT_PANICKED;
+	ctx->callback_arg = NULL;
+	return call.taken;
+}
+
 static bool accepts(void *arg, void *handler)
 {
 	struct ouro_ctx *ctx = arg;
 	const struct ouro_endpoint *endpoint = handler;
 
 	for (const struct ouro_guards *at = endpoint->guards; at; at = at->outer)
-		if ((at->header.ptr && !has_field(ctx, at->header, at->header_value)) ||
-		    (at->guard && !at->guard(ctx)))
+		if (ctx->verdict == OURO_VERDICT_PANICKED ||
+		    (at->header.ptr && !has_field(ctx, at->header, at->header_value)) ||
+		    (at->guard && !ask_guard(ctx, at->guard)))
 			return false;
 	return true;
 }
@@ -168,7 +194,9 @@ void ouro_path_route(struct ouro_ctx *ctx)
 			path = other;
 		}
 	}
-	if (result == OURO_MATCH_FOUND)
+	if (ctx->verdict == OURO_VERDICT_PANICKED)
+		fall_back(ctx, OURO_VERDICT_PANICKED);
+	else if (result == OURO_MATCH_FOUND)
 		found(ctx, path, as_sent);
 	else
 		fall_back(ctx, result == OURO_MATCH_NOT_FOUND ? OURO_VERDICT_NOT_FOUND
@@ -238,6 +266,8 @@ void ouro_path_refuse(struct ouro_ctx *ctx)
 	case OURO_VERDICT_NO_MEMORY:
 		ouro_error(ctx, 503, "out of memory");
 		return;
+	case OURO_VERDICT_PANICKED:
+		ouro_panic_again(ctx);
 	case OURO_VERDICT_FOUND:
 		break;
 	}

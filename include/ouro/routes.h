@@ -10,7 +10,8 @@ extern "C" {
 #endif
 
 /* Whether a route wants a request that fits its pattern, method and host. False: the next one that
- * fits is asked. Must not wait, and sees the request's head alone. */
+ * fits is asked. Must not wait, and sees the request's head alone. One that panics ends the request, as
+ * a handler would. */
 typedef bool (*ouro_guard_fn)(struct ouro_ctx *ctx);
 
 /* What a route or group may have besides. Zero is the default of each: of a group's, or the server's.

@@ -1625,3 +1625,44 @@ Test(middleware, errors_of_head_requests_have_no_body)
 	}
 	site_close(&site);
 }
+
+static bool panicking_guard(struct ouro_ctx *ctx)
+{
+	ouro_check(ctx, ouro_query_string(ctx).len > 0);
+	return true;
+}
+
+static void set_up_panicking_guard(struct ouro_server *server)
+{
+	use(server, outer);
+	hook(server, OURO_HOOK_PANIC, 0, hook_one);
+	cr_assert_eq(ouro_server_route(server, "GET", "/", handler,
+				       &(struct ouro_route_options){ .guard = panicking_guard }),
+		     0);
+}
+
+static void set_up_panicking_guard_and_hook(struct ouro_server *server)
+{
+	set_up_panicking_guard(server);
+	hook(server, OURO_HOOK_REQUEST, 0, hook_two);
+}
+
+Test(middleware, a_guard_that_panics_is_500_and_the_server_goes_on)
+{
+	void (*const set_ups[])(struct ouro_server *) = { set_up_panicking_guard,
+							  set_up_panicking_guard_and_hook };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct site site;
+		struct answer answer;
+
+		site_open_with(&site, NULL, NULL, set_ups[i]);
+		answer = site_answer(&site, GET("/"));
+		cr_assert_eq(answer.status, 500);
+		cr_assert(is(answer_field(&answer, "connection"), "close"));
+		cr_assert_not_null(strchr(trace, '1'));
+		cr_assert_not_null(strstr(site.logged, "does not hold"));
+		cr_assert_eq(site_answer(&site, GET("/?q")).status, 200);
+		site_close(&site);
+	}
+}
