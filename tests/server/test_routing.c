@@ -659,7 +659,8 @@ Test(routing, malformed_routes_are_refused_with_their_place)
 
 Test(routing, malformed_prefixes_are_refused_with_a_log_line)
 {
-	static const char *const bad[] = { "api", "/", "/api/" };
+	static const char *const bad[] = { "api",        "/",        "/api/", "/{",
+					   "/{rest...}", "/{a}/{a}", "/%zz",  "/{a:[}" };
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		struct ouro_group *group, *mounted;
@@ -672,6 +673,33 @@ Test(routing, malformed_prefixes_are_refused_with_a_log_line)
 		cr_assert_not_null(strstr(draft.logged, bad[i]));
 		cr_assert_eq(ouro_server_mount(draft.server, bad[i], mounted), -EINVAL);
 		ouro_group_destroy(mounted);
+		draft_close(&draft);
+	}
+}
+
+Test(routing, malformed_guards_are_refused)
+{
+	static const struct ouro_route_options bad[] = {
+		{ .host = "a.{b}" },
+		{ .host = "{a" },
+		{ .header = "not a token" },
+		{ .header = "" },
+		{ .header_value = "of no field" },
+	};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct ouro_group *group;
+		struct draft draft;
+
+		draft_open(&draft);
+		cr_assert_eq(ouro_server_route(draft.server, "GET", "/", one, &bad[i]), -EINVAL,
+			     "%zu", i);
+		cr_assert_not_null(strstr(draft.logged, "test_routing.c:"));
+		draft.logged[0] = '\0';
+		cr_assert_eq(ouro_server_group(draft.server, "/g", &bad[i], &group), -EINVAL, "%zu",
+			     i);
+		cr_assert_not_null(strstr(draft.logged, "'/g'"));
+		cr_assert_eq(ouro_server_routes(draft.server, NULL, 0), 0);
 		draft_close(&draft);
 	}
 }
