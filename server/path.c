@@ -221,24 +221,43 @@ static void refuse_method(struct ouro_ctx *ctx)
 		ouro_error(ctx, 405, NULL);
 }
 
+/* Writes @text at @out with what no URI may have escaped (RFC 3986, 2). Browsers take a backslash for a
+ * slash, and two of these at the beginning for another host: clients could be led astray. */
+static size_t put_uri(struct ouro_str text, char *out)
+{
+	static const char digits[] = "0123456789ABCDEF";
+	char *to = out;
+
+	for (size_t i = 0; i < text.len; i++) {
+		unsigned char byte = (unsigned char)text.ptr[i];
+
+		if (ouro_path_is_unreserved(byte) || (byte && strchr("%!$&'()*+,;=:@/?", byte))) {
+			*to++ = (char)byte;
+			continue;
+		}
+		*to++ = '%';
+		*to++ = digits[byte >> 4];
+		*to++ = digits[byte & 15];
+	}
+	return (size_t)(to - out);
+}
+
 static void redirect(struct ouro_ctx *ctx)
 {
 	struct ouro_str query = ouro_query_string(ctx);
-	size_t room = ctx->path.len + 1 + query.len;
-	char *location = ouro_arena_alloc(&ctx->arena, room);
+	size_t len = 3 * (ctx->path.len + query.len) + 1;
+	char *location = ouro_arena_alloc(&ctx->arena, len);
 
 	if (!location) {
 		ouro_error(ctx, 503, "out of memory");
 		return;
 	}
-	memcpy(location, ctx->path.ptr, ctx->path.len);
-	room = ctx->path.len;
+	len = put_uri(ctx->path, location);
 	if (query.len > 0) {
-		location[room++] = '?';
-		memcpy(location + room, query.ptr, query.len);
-		room += query.len;
+		location[len++] = '?';
+		len += put_uri(query, location + len);
 	}
-	if (ouro_redirect(ctx, 308, ouro_str(location, room)))
+	if (ouro_redirect(ctx, 308, ouro_str(location, len)))
 		ouro_error(ctx, 404, NULL);
 }
 

@@ -996,3 +996,35 @@ Test(routing, middleware_of_the_server_runs_for_requests_that_no_route_fits)
 	}
 	site_close(&site);
 }
+
+static void set_up_tail(struct ouro_server *server)
+{
+	add(server, "GET", "/{rest...}", tell);
+}
+
+Test(routing, a_redirect_never_leads_to_another_host)
+{
+	static const char *const requests[] = {
+		GET("//evil.example//x"),   GET("/\\evil.example//x"),  GET("/.//\\evil.example"),
+		GET("/%5cevil.example//x"), GET("/x/..//evil.example"), GET("///evil.example"),
+		GET("/\tevil.example//"),
+	};
+	const struct ouro_options options = { .paths = OURO_PATHS_REDIRECT };
+	struct site site;
+
+	site_open_with(&site, &options, NULL, set_up_tail);
+	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+		struct answer answer = site_answer(&site, requests[i]);
+		struct ouro_str location = answer_field(&answer, "location");
+
+		if (answer.status == 400)
+			continue;
+		cr_assert_eq(answer.status, 308, "%s", requests[i]);
+		cr_assert_gt(location.len, 1);
+		cr_assert_eq(location.ptr[0], '/');
+		/* Browsers take a backslash for a slash. */
+		cr_assert_null(memchr("/\\", location.ptr[1], 2), "%.*s", (int)location.len,
+			       location.ptr);
+	}
+	site_close(&site);
+}
