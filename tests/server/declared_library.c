@@ -9,6 +9,4 @@ static void library(struct ouro_ctx *ctx)
 }
 OURO_GET("/library", library);
 
-void declared_in_library_is_linked(void)
-{
-}
+void declared_in_library_is_linked(void) {}

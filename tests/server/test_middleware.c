@@ -1666,3 +1666,146 @@ Test(middleware, a_guard_that_panics_is_500_and_the_server_goes_on)
 		site_close(&site);
 	}
 }
+
+/* ---- All of it at once, on a kernel that does as it likes ---- */
+
+enum { WILD_SEEDS = 150, WILD_PEERS = 4, WILD_ROUNDS = 30 };
+
+static struct sim *wild_sim;
+
+/* Waits a little, or not at all; seldom panics or closes. */
+static void act_wildly(struct ouro_ctx *ctx)
+{
+	uint32_t choice = sim_random(wild_sim, 64);
+
+	if (choice < 16)
+		ouro_sleep(ctx, choice);
+	else if (choice == 16)
+		ouro_panic(ctx, "wild");
+	else if (choice == 17)
+		ouro_close(ctx);
+	else if (choice == 18)
+		ouro_flush(ctx);
+	else if (choice == 19)
+		ouro_error(ctx, 503, "wild");
+	else if (choice == 20)
+		ouro_abort(ctx);
+	else if (choice == 21)
+		ouro_next(ctx);
+	else if (choice == 22)
+		ouro_on_body(ctx, ignore_chunk);
+	else if (choice < 40)
+		ouro_set_header(ctx, "x-wild", OURO_STR("1"));
+}
+
+static void wild_middleware(struct ouro_ctx *ctx)
+{
+	act_wildly(ctx);
+	ouro_next(ctx);
+	act_wildly(ctx);
+}
+
+static void forget_one(void *arg)
+{
+	(*(int *)arg)--;
+}
+
+static int wild_deferred;
+
+static void wild_handler(struct ouro_ctx *ctx)
+{
+	struct ouro_slice chunk;
+
+	wild_deferred++;
+	ouro_defer(ctx, forget_one, &wild_deferred);
+	act_wildly(ctx);
+	if (ouro_query_string(ctx).len > 0)
+		ouro_begin(ctx, 200, NULL, OURO_LENGTH_UNKNOWN);
+	while (ouro_body_read(ctx, &chunk) > 0)
+		if (ouro_query_string(ctx).len > 0)
+			ouro_write_slice(ctx, chunk);
+	act_wildly(ctx);
+	if (sim_random(wild_sim, 8) == 0)
+		ouro_after(ctx, 5, handler);
+	else
+		large_copied(ctx);
+}
+
+static bool wild_guard(struct ouro_ctx *ctx)
+{
+	ouro_check(ctx, sim_random(wild_sim, 64) > 0);
+	return sim_random(wild_sim, 8) > 0;
+}
+
+static void set_up_wild(struct ouro_server *server)
+{
+	const struct ouro_route_options options = { .guard = wild_guard, .handler_timeout_ms = 12 };
+
+	for (int phase = OURO_HOOK_REQUEST; phase <= OURO_HOOK_CLOSE; phase++)
+		hook(server, (enum ouro_hook)phase, 0, act_wildly);
+	use(server, wild_middleware);
+	use(server, wild_middleware);
+	cr_assert_eq(ouro_server_route(server, "GET, POST", "/", wild_handler, &options), 0);
+	add(server, "GET, POST", "/{id}", wild_handler);
+}
+
+static const char *const wild_requests[] = {
+	GET("/"),
+	GET("/x"),
+	GET("/x?stream"),
+	GET("/none/none"),
+	ASK("POST", "/", "Content-Length: 10\r\n") "0123456789",
+	ASK("POST", "/x", "Content-Length: 10\r\n") "01234",
+	ASK("POST", "/x?stream",
+	    "Transfer-Encoding: chunked\r\n") "5\r\n01234\r\n3\r\nabc\r\n0\r\n\r\n",
+	ASK("POST", "/x", "Transfer-Encoding: chunked\r\n") "5\r\n01234\r\nxyz\r\n",
+	ASK("OPTIONS", "*", ""),
+	ASK("DELETE", "/", ""),
+	"bad\r\n\r\n",
+};
+
+static void say_wildly(struct site *site, struct sim_peer **peer)
+{
+	const size_t count = sizeof(wild_requests) / sizeof(wild_requests[0]);
+	uint32_t choice = sim_random(site->sim, 40);
+
+	if (!*peer || choice == 0)
+		*peer = sim_connect(site->sim);
+	else if (choice == 1)
+		sim_peer_fin(*peer);
+	else if (choice == 2)
+		sim_peer_reset(*peer);
+	else if (!sim_peer_say(*peer, wild_requests[sim_random(site->sim, (uint32_t)count)]))
+		*peer = NULL;
+	if (choice < 3 && choice > 0)
+		*peer = NULL;
+}
+
+Test(middleware, a_wild_kernel_and_wild_handlers_leave_nothing_behind)
+{
+	for (uint64_t seed = 1; seed <= WILD_SEEDS; seed++) {
+		const struct ouro_options options = {
+			.connections_max = 512,
+			.fibers_max = 1U << seed % 5,
+			.head_timeout_ms = 200,
+			.body_timeout_ms = 200,
+			.log_level = OURO_LOG_NOTHING,
+		};
+		struct sim_settings settings = sim_wild(seed);
+		struct sim_peer *peers[WILD_PEERS] = { 0 };
+		struct site site;
+
+		settings.reset = 0;
+		site_open_with(&site, &options, &settings, set_up_wild);
+		wild_sim = site.sim;
+		trace[0] = '\0';
+		for (int round = 0; round < WILD_ROUNDS; round++) {
+			for (int i = 0; i < WILD_PEERS; i++)
+				say_wildly(&site, &peers[i]);
+			sim_advance(site.loop, sim_random(site.sim, 10));
+		}
+		sim_advance(site.loop, 3000);
+		site_close(&site);
+		cr_assert_eq(wild_deferred, 0, "%llu", (unsigned long long)seed);
+	}
+}
