@@ -1809,3 +1809,106 @@ Test(middleware, a_wild_kernel_and_wild_handlers_leave_nothing_behind)
 		cr_assert_eq(wild_deferred, 0, "%llu", (unsigned long long)seed);
 	}
 }
+
+static void errs_within(struct ouro_ctx *ctx)
+{
+	note('e');
+	ouro_error(ctx, 502, "of the hook");
+	site_notes.result = (int)ouro_error_status(ctx);
+}
+
+static void set_up_errs_within(struct ouro_server *server)
+{
+	hook(server, OURO_HOOK_ERROR, 0, errs_within);
+	add(server, "GET", "/503", answers_503);
+}
+
+Test(middleware, an_error_hook_keeps_its_status_behind_an_error_of_its_own)
+{
+	struct site site;
+
+	site_open_with(&site, NULL, NULL, set_up_errs_within);
+	cr_assert_eq(site_answer(&site, GET("/503")).status, 502);
+	cr_assert_eq(site_notes.result, 503);
+	site_close(&site);
+}
+
+static void head_and_sleep(struct ouro_ctx *ctx)
+{
+	ouro_text(ctx, 200, OURO_STR("held"));
+	slept = ouro_sleep(ctx, 5000);
+}
+
+static void set_up_timeout_held(struct ouro_server *server)
+{
+	use(server, outer);
+	cr_assert_eq(ouro_server_route(server, "GET", "/", head_and_sleep,
+				       &(struct ouro_route_options){ .handler_timeout_ms = 1000 }),
+		     0);
+}
+
+Test(middleware, a_handler_that_runs_out_of_time_keeps_its_held_answer)
+{
+	struct site site;
+	struct sim_peer *peer;
+
+	site_open_with(&site, NULL, NULL, set_up_timeout_held);
+	peer = site_connect(&site);
+	site_ask(&site, peer, GET("/"));
+	sim_advance(site.loop, 1000);
+	cr_assert_eq(slept, -ETIMEDOUT);
+	cr_assert(holds(sim_peer_received(peer), "\r\n\r\nheld"));
+	cr_assert_str_eq(trace, "aA");
+	site_close(&site);
+}
+
+static void panic_later(struct ouro_ctx *ctx)
+{
+	ouro_after(ctx, 100, panics);
+	ouro_defer(ctx, forget_one, &wild_deferred);
+	wild_deferred++;
+}
+
+static void set_up_panic_later(struct ouro_server *server)
+{
+	use(server, outer);
+	hook(server, OURO_HOOK_PANIC, 0, tell_panic);
+	add(server, "GET", "/", panic_later);
+}
+
+Test(middleware, a_callback_that_panics_is_500_through_the_hooks)
+{
+	struct site site;
+	struct sim_peer *peer;
+
+	site_open_with(&site, NULL, NULL, set_up_panic_later);
+	peer = site_connect(&site);
+	site_ask(&site, peer, GET("/"));
+	sim_advance(site.loop, 100);
+	cr_assert(holds(sim_peer_received(peer), "\r\n\r\nat 7"));
+	cr_assert_eq(wild_deferred, 0);
+	site_close(&site);
+}
+
+static void status_204(struct ouro_ctx *ctx)
+{
+	ouro_text(ctx, 204, OURO_STR("not sent"));
+}
+
+static void set_up_204(struct ouro_server *server)
+{
+	use(server, outer);
+	add(server, "GET", "/", status_204);
+}
+
+Test(middleware, a_held_204_has_no_body)
+{
+	struct site site;
+	struct ouro_str got;
+
+	site_open_with(&site, NULL, NULL, set_up_204);
+	got = site_ask(&site, site_connect(&site), GET("/"));
+	cr_assert_eq(memcmp(got.ptr + got.len - 4, "\r\n\r\n", 4), 0);
+	cr_assert_null(memmem(got.ptr, got.len, "content-length", 14));
+	site_close(&site);
+}
