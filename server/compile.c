@@ -126,8 +126,6 @@ static int make_endpoint(struct ouro_server *server, const struct scope *scope,
 
 	if (failed)
 		return -ENOMEM;
-	if (count > OURO_MIDDLEWARE_MAX)
-		return refuse(server, "a route", "it has too much middleware around it");
 	resolve(&scope->limits, options, &limits);
 	*endpoint = (struct ouro_endpoint){
 		.chain = make_chain(server, scope, count, handler),
@@ -209,9 +207,12 @@ static int add_route(struct ouro_server *server, const struct scope *scope,
 	struct ouro_str rest = ouro_str_c(entry->method), method;
 	struct ouro_endpoint *endpoint;
 	bool first = true;
-	int err = pattern ? make_endpoint(server, scope, &entry->options, entry->handler, &endpoint)
-			  : -ENOMEM;
+	int err;
 
+	if (count_middleware(scope) > OURO_MIDDLEWARE_MAX)
+		return refuse(server, entry->place, "it has too much middleware around it");
+	err = pattern ? make_endpoint(server, scope, &entry->options, entry->handler, &endpoint)
+		      : -ENOMEM;
 	if (!err && !*pattern)
 		err = refuse(server, entry->place, "an empty pattern needs a prefix");
 	while (!err && ouro_method_list_next(&rest, &method)) {

@@ -1028,3 +1028,85 @@ Test(routing, a_redirect_never_leads_to_another_host)
 	}
 	site_close(&site);
 }
+
+/* ---- Groups and names at their edges ---- */
+
+Test(routing, prefix_and_pattern_together_are_checked_at_the_start)
+{
+	char prefix[3001], pattern[3001];
+	struct ouro_group *group;
+	struct draft draft;
+
+	memset(prefix, 'a', sizeof(prefix) - 1);
+	memset(pattern, 'b', sizeof(pattern) - 1);
+	prefix[0] = pattern[0] = '/';
+	prefix[3000] = pattern[3000] = '\0';
+	draft_open(&draft);
+	cr_assert_eq(ouro_server_group(draft.server, prefix, NULL, &group), 0);
+	cr_assert_eq(ouro_group_route(group, "GET", pattern, one, NULL), 0);
+	cr_assert_eq(ouro_server_routes(draft.server, NULL, 0), -EINVAL);
+	cr_assert_not_null(strstr(draft.logged, "test_routing.c:"), "%.200s", draft.logged);
+	draft_close(&draft);
+}
+
+Test(routing, a_parameter_of_a_prefix_cannot_be_one_of_its_routes)
+{
+	struct ouro_group *group;
+	struct draft draft;
+
+	draft_open(&draft);
+	cr_assert_eq(ouro_server_group(draft.server, "/{id}", NULL, &group), 0);
+	cr_assert_eq(ouro_group_route(group, "GET", "/{id}", one, NULL), 0);
+	cr_assert_eq(ouro_server_routes(draft.server, NULL, 0), -EINVAL);
+	cr_assert_not_null(strstr(draft.logged, "test_routing.c:"), "%s", draft.logged);
+	draft_close(&draft);
+}
+
+Test(routing, too_much_middleware_of_all_groups_names_the_route)
+{
+	struct ouro_group *group;
+	struct draft draft;
+
+	draft_open(&draft);
+	cr_assert_eq(ouro_server_group(draft.server, "/g", NULL, &group), 0);
+	for (int i = 0; i < 40; i++) {
+		cr_assert_eq(ouro_server_use(draft.server, mark), 0);
+		cr_assert_eq(ouro_group_use(group, mark), 0);
+	}
+	cr_assert_eq(ouro_group_route(group, "GET", "/a", one, NULL), 0);
+	cr_assert_eq(ouro_server_routes(draft.server, NULL, 0), -EINVAL);
+	cr_assert_not_null(strstr(draft.logged, "test_routing.c:"), "%s", draft.logged);
+	draft_close(&draft);
+}
+
+Test(routing, a_server_that_could_not_start_can_be_asked_again)
+{
+	struct draft draft;
+
+	draft_open(&draft);
+	add(draft.server, "GET", "/a", one);
+	add(draft.server, "GET", "/a", two);
+	for (int i = 0; i < 2; i++)
+		cr_assert_eq(ouro_server_start(draft.server), -EEXIST);
+	draft_close(&draft);
+}
+
+static void set_up_name_of_two_methods(struct ouro_server *server)
+{
+	cr_assert_eq(ouro_server_route(server, "GET, POST", "/p/{id}", one,
+				       &(struct ouro_route_options){ .name = "p" }),
+		     0);
+}
+
+Test(routing, a_route_of_several_methods_has_its_name_once)
+{
+	const struct ouro_url_value value = { "id", OURO_STR("7") };
+	struct draft draft;
+	char out[8];
+
+	draft_open(&draft);
+	set_up_name_of_two_methods(draft.server);
+	cr_assert_eq(ouro_server_url(draft.server, "p", &value, 1, out, sizeof(out)), 4);
+	cr_assert_str_eq(out, "/p/7");
+	draft_close(&draft);
+}
