@@ -148,8 +148,6 @@ static int make_endpoint(struct ouro_server *server, const struct scope *scope,
 
 	if (failed)
 		return -ENOMEM;
-	if (count > OURO_MIDDLEWARE_MAX)
-		return refuse(server, "a route", "it has too much middleware around it");
 	resolve(&scope->limits, options, &limits);
 	*endpoint = (struct ouro_endpoint){
 		.chain = make_chain(server, scope, options, count, handler),
@@ -231,9 +229,12 @@ static int add_route(struct ouro_server *server, const struct scope *scope,
 	struct ouro_str rest = ouro_str_c(entry->method), method;
 	struct ouro_endpoint *endpoint;
 	bool first = true;
-	int err = pattern ? make_endpoint(server, scope, &entry->options, entry->handler, &endpoint)
-			  : -ENOMEM;
+	int err;
 
+	if (count_middleware(scope, &entry->options) > OURO_MIDDLEWARE_MAX)
+		return refuse(server, entry->place, "it has too much middleware around it");
+	err = pattern ? make_endpoint(server, scope, &entry->options, entry->handler, &endpoint)
+		      : -ENOMEM;
 	if (!err && !*pattern)
 		err = refuse(server, entry->place, "an empty pattern needs a prefix");
 	while (!err && ouro_method_list_next(&rest, &method)) {
@@ -289,12 +290,13 @@ static int compare_hooks(const void *a, const void *b)
 }
 
 /* Requests that no route fits go through the server's middleware all the same. Where none of that and
- * no error hook may want to wait, they need no fiber. */
+ * no hook may want to wait, they need no fiber. */
 static int add_fallback(struct ouro_server *server, const struct scope *root)
 {
 	const struct ouro_route_options options = {
 		.run_inline = server->root->middleware_count == 0 &&
-			      server->hooks[OURO_HOOK_ERROR].count == 0,
+			      server->hooks[OURO_HOOK_ERROR].count == 0 &&
+			      server->hooks[OURO_HOOK_RESPONSE].count == 0,
 	};
 	struct ouro_endpoint *endpoint;
 	int err = make_endpoint(server, root, &options, ouro_path_refuse, &endpoint);

@@ -36,8 +36,10 @@ int ouro_set_cookie(struct ouro_ctx *ctx, const struct ouro_cookie *cookie)
 /* When the value itself is to stop being good; 0: never. */
 static int64_t expiry_of(const struct ouro_ctx *ctx, const struct ouro_cookie *cookie)
 {
+	int64_t now = ctx->worker->loop.unix_s;
+
 	if (cookie->max_age_s > 0)
-		return ctx->worker->loop.unix_s + cookie->max_age_s;
+		return cookie->max_age_s < INT64_MAX - now ? now + cookie->max_age_s : INT64_MAX;
 	return cookie->max_age_s < 0 ? 0 : cookie->expires_unix_s;
 }
 

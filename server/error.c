@@ -61,19 +61,20 @@ static void run_error_hooks(struct ouro_ctx *ctx)
 void ouro_respond_error(struct ouro_ctx *ctx, unsigned status, const char *detail)
 {
 	/* A hook that makes an error of its own gets the engine's answer, not itself again. */
-	bool within = ctx->error_status != 0;
+	const unsigned outer_status = ctx->error_status;
+	const char *outer_detail = ctx->error_detail;
 
 	ctx->error_status = (uint16_t)status;
 	ctx->error_detail = detail;
-	if (!within && ctx->worker->server->hooks[OURO_HOOK_ERROR].count > 0 &&
+	if (outer_status == 0 && ctx->worker->server->hooks[OURO_HOOK_ERROR].count > 0 &&
 	    !ouro_try(ctx, run_error_hooks)) {
 		ouro_panic_plainly(ctx);
 		return;
 	}
 	if (ctx->response == OURO_RESPONSE_NONE)
 		ouro_respond_plain(ctx, status, detail);
-	ctx->error_status = 0;
-	ctx->error_detail = NULL;
+	ctx->error_status = (uint16_t)outer_status;
+	ctx->error_detail = outer_detail;
 }
 
 int ouro_error(struct ouro_ctx *ctx, unsigned status, const char *detail)
@@ -84,7 +85,7 @@ int ouro_error(struct ouro_ctx *ctx, unsigned status, const char *detail)
 		return -EINVAL;
 	if (ctx->response == OURO_RESPONSE_RESET)
 		return -ENOTCONN;
-	if (ctx->response != OURO_RESPONSE_NONE || ctx->in_hooks)
+	if (ctx->response != OURO_RESPONSE_NONE || ctx->passing)
 		return -EALREADY;
 	if (detail) {
 		copy = ouro_ctx_copy_c(ctx, ouro_str_c(detail));

@@ -44,6 +44,7 @@ static void clear(struct ouro_ctx *ctx)
 
 	memset((char *)ctx + from, 0, offsetof(struct ouro_ctx, match) - from);
 	ctx->keep_alive = true;
+	ctx->chain_at = OURO_CHAIN_OVER;
 	ctx->match.param_count = 0;
 	ctx->endpoint = ctx->worker->server->fallback;
 	ouro_http1_parser_init(&ctx->parser, &ctx->worker->limits);
@@ -179,7 +180,10 @@ static void end_begun(struct ouro_ctx *ctx)
 
 void ouro_exchange_look(struct ouro_ctx *ctx)
 {
-	if (ctx->closing || ctx->panicking || ctx->fiber || ouro_exchange_is_waiting(ctx))
+	if (ctx->closing || ctx->panicking || ctx->fiber)
+		return;
+	/* An answer that is complete has waited for middleware alone. */
+	if (ctx->response != OURO_RESPONSE_HELD && ouro_exchange_is_waiting(ctx))
 		return;
 	switch ((enum ouro_response_state)ctx->response) {
 	case OURO_RESPONSE_NONE:
@@ -279,7 +283,9 @@ void ouro_exchange_fail(struct ouro_ctx *ctx, unsigned status, const char *reaso
 		return;
 	}
 	ctx->field_count = 0;
+	ctx->field_bytes = 0;
 	ctx->hold = false;
+	ctx->passing = false;
 	ouro_held_drop(ctx);
 	ouro_respond_error(ctx, status, reason);
 	/* The handler's own answer, if it was still to come, has no place any more. */

@@ -49,11 +49,17 @@ enum ouro_verdict {
 	OURO_VERDICT_NOT_FOUND,
 	OURO_VERDICT_NOT_ALLOWED,
 	OURO_VERDICT_BAD_PATH, /* a malformed escape */
+	OURO_VERDICT_ASTERISK, /* the target is no path but the server */
+	OURO_VERDICT_CONNECT,  /* the target is another server */
 	OURO_VERDICT_REDIRECT, /* the canonical path is another */
 	OURO_VERDICT_NO_MEMORY,
+	OURO_VERDICT_PANICKED, /* a guard did */
 };
 
-enum { OURO_FIELDS_SET_MAX = 32 };
+enum {
+	OURO_FIELDS_SET_MAX = 32,
+	OURO_CHAIN_OVER = UINT16_MAX, /* as ctx->chain_at: nothing is left */
+};
 
 struct ouro_deferred {
 	struct ouro_deferred *next;
@@ -111,14 +117,14 @@ struct ouro_ctx {
 	bool timed_out;     /* because handler_timeout_ms is over */
 	bool hooks_failed;  /* one panicked: they are left out from now on */
 	bool panicking;     /* a callback did; what follows answers, not the suspended handler */
-	bool in_hooks;      /* response hooks run: no other answer can begin */
+	bool passing;       /* response hooks see the answer: no other can begin */
 	bool whole_body;    /* @body is all of it */
 	uint8_t waiting;    /* enum ouro_waiting; not NOTHING: @fiber is suspended */
 	uint8_t deaf;       /* waiting calls since it was cancelled */
 	uint8_t verdict;    /* enum ouro_verdict */
 	uint16_t status;    /* of the answer */
 	uint16_t error_status;
-	uint16_t chain_at;    /* the next of the route's chain */
+	uint16_t chain_at;    /* the next of the route's chain, for whom it is there */
 	uint64_t length_left; /* of a response whose length is known */
 
 	const char *head;          /* first byte of the request head, contiguous */
@@ -215,6 +221,9 @@ void ouro_path_refuse(struct ouro_ctx *ctx);
 
 /* Calls @fn; false where it panicked: then nothing of it runs any more. */
 bool ouro_try(struct ouro_ctx *ctx, ouro_handler_fn fn);
+
+/* Goes on with a panic that ouro_try() has caught. */
+OURO_NORETURN void ouro_panic_again(struct ouro_ctx *ctx);
 
 /* What follows a panic, in place of the handler. */
 void ouro_panic_aftermath(struct ouro_ctx *ctx);

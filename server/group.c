@@ -1,6 +1,8 @@
 /* Groups: collecting routes, middleware and groups within, before the start. */
 #include "server/group.h"
 
+#include "base/str.h"
+#include "proto/token.h"
 #include "router/router.h"
 #include "server/server_private.h"
 
@@ -117,6 +119,18 @@ bool ouro_method_list_next(struct ouro_str *rest, struct ouro_str *method)
 	return method->len > 0;
 }
 
+/* NULL, or what is wrong with the guards in @options (may be NULL). The router checks the host. */
+static const char *check_guards(const struct ouro_route_options *options)
+{
+	if (!options)
+		return NULL;
+	if (options->header && !ouro_is_token(ouro_str_c(options->header)))
+		return "the header of a guard must be the name of a field";
+	if (options->header_value && !options->header)
+		return "the value of a guard needs a header";
+	return NULL;
+}
+
 /* Whether a route is well-formed by itself: a router of its own is asked. */
 static int try_route(const struct ouro_group *group, const struct ouro_group_entry *entry)
 {
@@ -144,10 +158,14 @@ static int try_route(const struct ouro_group *group, const struct ouro_group_ent
 			ouro_log(ouro_group_log(group), OURO_LOG_ERROR, "%s: %s", entry->place,
 				 message);
 	}
-	if (!err && !any) {
-		ouro_log(ouro_group_log(group), OURO_LOG_ERROR, "%s: a route needs a method",
-			 entry->place);
-		err = -EINVAL;
+	if (!err) {
+		const char *wrong = any ? check_guards(&entry->options) : "a route needs a method";
+
+		if (wrong) {
+			ouro_log(ouro_group_log(group), OURO_LOG_ERROR, "%s: %s", entry->place,
+				 wrong);
+			err = -EINVAL;
+		}
 	}
 	ouro_router_destroy(router);
 	return err;
@@ -224,16 +242,49 @@ static int add_child(struct ouro_group *parent, const char *prefix, struct ouro_
 	return 0;
 }
 
-static int check_prefix(const struct ouro_group *group, const char *prefix)
+/* Whether a route could stand behind @prefix, and have @host: a router of its own is asked. */
+static int try_prefix(const char *prefix, const char *host, char *message)
+{
+	struct ouro_router *router = ouro_router_create();
+	size_t len = strlen(prefix);
+	char *pattern = malloc(len + 2);
+	int err = -ENOMEM;
+
+	if (router && pattern) {
+		struct ouro_route_spec spec = { .host = ouro_str_c(host) };
+
+		memcpy(pattern, prefix, len);
+		memcpy(pattern + len, "/x", 2);
+		spec.pattern = ouro_str(pattern, len + 2);
+		err = ouro_router_add(router, &spec, message, MESSAGE_BYTES);
+	}
+	free(pattern);
+	ouro_router_destroy(router);
+	return err;
+}
+
+/* Checks what a group is to have; @prefix and @options may be NULL. 0; -EINVAL with a log line; -ENOMEM. */
+static int check_group(const struct ouro_group *parent, const char *prefix,
+		       const struct ouro_route_options *options)
 {
 	size_t len = prefix ? strlen(prefix) : 0;
+	const char *wrong = check_guards(options);
+	char message[MESSAGE_BYTES];
 
-	if (len == 0)
-		return 0;
-	if (prefix[0] == '/' && prefix[len - 1] != '/' && len <= OURO_PREFIX_BYTES_MAX)
-		return 0;
-	ouro_log(ouro_group_log(group), OURO_LOG_ERROR,
-		 "prefix '%s': it must begin with a slash and not end with one", prefix);
+	if (len > 0 && (prefix[0] != '/' || prefix[len - 1] == '/'))
+		wrong = "it must begin with a slash and not end with one";
+	else if (len > OURO_PREFIX_BYTES_MAX)
+		wrong = "it is too long";
+	if (!wrong) {
+		int err =
+			try_prefix(len > 0 ? prefix : "", options ? options->host : NULL, message);
+
+		if (err != -EINVAL)
+			return err;
+		wrong = message;
+	}
+	ouro_log(ouro_group_log(parent), OURO_LOG_ERROR, "prefix '%s': %s", prefix ? prefix : "",
+		 wrong);
 	return -EINVAL;
 }
 
@@ -241,7 +292,7 @@ int ouro_group_group(struct ouro_group *parent, const char *prefix,
 		     const struct ouro_route_options *options, struct ouro_group **out)
 {
 	struct ouro_group *group;
-	int err = parent->compiled ? -EALREADY : check_prefix(parent, prefix);
+	int err = parent->compiled ? -EALREADY : check_group(parent, prefix, options);
 
 	if (err)
 		return err;
@@ -282,7 +333,7 @@ static bool holds(const struct ouro_group *group, const struct ouro_group *wante
 
 int ouro_group_mount(struct ouro_group *parent, const char *prefix, struct ouro_group *group)
 {
-	int err = parent->compiled ? -EALREADY : check_prefix(parent, prefix);
+	int err = parent->compiled ? -EALREADY : check_group(parent, prefix, NULL);
 
 	if (err)
 		return err;

@@ -134,6 +134,7 @@ static void step_head(struct ouro_ctx *ctx)
 			return;
 		}
 		take_from_input(ctx, consumed);
+		ctx->is_head = ctx->parser.method == HTTP_HEAD;
 		parsed = ouro_http1_check_head(&ctx->parser, ctx->head);
 	} else if (parsed == OURO_PARSE_MORE) {
 		if (!carry_piece(ctx, piece, ctx->in.len))

@@ -23,11 +23,15 @@ bool ouro_try(struct ouro_ctx *ctx, ouro_handler_fn fn)
 {
 	struct call what = { ctx, fn };
 	struct ouro_guard guard, *outer = ctx->guard;
+	uint16_t chain_at = ctx->chain_at;
 	bool returned;
 
+	/* Hooks and callbacks that run within middleware are no part of its chain. */
+	ctx->chain_at = OURO_CHAIN_OVER;
 	ctx->guard = &guard;
 	returned = ouro_guard_call(&guard, call, &what);
 	ctx->guard = outer;
+	ctx->chain_at = chain_at;
 	return returned;
 }
 
@@ -43,6 +47,12 @@ void ouro_panic(struct ouro_ctx *ctx, const char *format, ...)
 		va_end(args);
 	}
 	assert(ctx->guard);
+	ouro_guard_escape(ctx->guard);
+}
+
+void ouro_panic_again(struct ouro_ctx *ctx)
+{
+	assert(ctx->guard && ctx->panic_message);
 	ouro_guard_escape(ctx->guard);
 }
 

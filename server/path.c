@@ -24,14 +24,40 @@ static bool has_field(const struct ouro_ctx *ctx, struct ouro_str name, struct o
 	return false;
 }
 
+struct guard_call {
+	ouro_guard_fn guard;
+	bool taken;
+};
+
+static void call_guard(struct ouro_ctx *ctx)
+{
+	struct guard_call *call = ctx->callback_arg;
+
+	call->taken = call->guard(ctx);
+}
+
+/* Guards are asked from within the router, which a panic must not unwind: it goes on later, where
+ * there is a handler to be ended. */
+static bool ask_guard(struct ouro_ctx *ctx, ouro_guard_fn guard)
+{
+	struct guard_call call = { .guard = guard };
+
+	ctx->callback_arg = &call;
+	if (!ouro_try(ctx, call_guard))
+		ctx->verdict = OURO_VERDICT_PANICKED;
+	ctx->callback_arg = NULL;
+	return call.taken;
+}
+
 static bool accepts(void *arg, void *handler)
 {
 	struct ouro_ctx *ctx = arg;
 	const struct ouro_endpoint *endpoint = handler;
 
 	for (const struct ouro_guards *at = endpoint->guards; at; at = at->outer)
-		if ((at->header.ptr && !has_field(ctx, at->header, at->header_value)) ||
-		    (at->guard && !at->guard(ctx)))
+		if (ctx->verdict == OURO_VERDICT_PANICKED ||
+		    (at->header.ptr && !has_field(ctx, at->header, at->header_value)) ||
+		    (at->guard && !ask_guard(ctx, at->guard)))
 			return false;
 	return true;
 }
@@ -127,14 +153,33 @@ static void found(struct ouro_ctx *ctx, struct ouro_str path, bool as_sent)
 	ctx->endpoint = ctx->match.handler;
 }
 
+/* Forms of a target that are no path (RFC 9110, 9.3.6 and 9.3.7). */
+static bool route_other_form(struct ouro_ctx *ctx)
+{
+	if (ctx->parser.form == OURO_TARGET_ASTERISK) {
+		fall_back(ctx, OURO_VERDICT_ASTERISK);
+		return true;
+	}
+	if (ctx->parser.form == OURO_TARGET_AUTHORITY) {
+		/* What follows is meant for the other server, whatever is answered. */
+		ctx->keep_alive = false;
+		fall_back(ctx, OURO_VERDICT_CONNECT);
+		return true;
+	}
+	return false;
+}
+
 void ouro_path_route(struct ouro_ctx *ctx)
 {
 	bool exact = ctx->worker->server->options.paths == OURO_PATHS_EXACT;
 	struct ouro_str path = ouro_path(ctx);
 	bool as_sent = exact || ouro_path_is_canonical(path);
 	enum ouro_match_result result;
-	int err = as_sent ? 0 : canonical(ctx, &path);
+	int err;
 
+	if (route_other_form(ctx))
+		return;
+	err = as_sent ? 0 : canonical(ctx, &path);
 	if (err) {
 		fall_back(ctx, err == -ENOMEM ? OURO_VERDICT_NO_MEMORY : OURO_VERDICT_BAD_PATH);
 		return;
@@ -149,7 +194,9 @@ void ouro_path_route(struct ouro_ctx *ctx)
 			path = other;
 		}
 	}
-	if (result == OURO_MATCH_FOUND)
+	if (ctx->verdict == OURO_VERDICT_PANICKED)
+		fall_back(ctx, OURO_VERDICT_PANICKED);
+	else if (result == OURO_MATCH_FOUND)
 		found(ctx, path, as_sent);
 	else
 		fall_back(ctx, result == OURO_MATCH_NOT_FOUND ? OURO_VERDICT_NOT_FOUND
@@ -174,24 +221,43 @@ static void refuse_method(struct ouro_ctx *ctx)
 		ouro_error(ctx, 405, NULL);
 }
 
+/* Writes @text at @out with what no URI may have escaped (RFC 3986, 2). Browsers take a backslash for a
+ * slash, and two of these at the beginning for another host: clients could be led astray. */
+static size_t put_uri(struct ouro_str text, char *out)
+{
+	static const char digits[] = "0123456789ABCDEF";
+	char *to = out;
+
+	for (size_t i = 0; i < text.len; i++) {
+		unsigned char byte = (unsigned char)text.ptr[i];
+
+		if (ouro_path_is_unreserved(byte) || (byte && strchr("%!$&'()*+,;=:@/?", byte))) {
+			*to++ = (char)byte;
+			continue;
+		}
+		*to++ = '%';
+		*to++ = digits[byte >> 4];
+		*to++ = digits[byte & 15];
+	}
+	return (size_t)(to - out);
+}
+
 static void redirect(struct ouro_ctx *ctx)
 {
 	struct ouro_str query = ouro_query_string(ctx);
-	size_t room = ctx->path.len + 1 + query.len;
-	char *location = ouro_arena_alloc(&ctx->arena, room);
+	size_t len = 3 * (ctx->path.len + query.len) + 1;
+	char *location = ouro_arena_alloc(&ctx->arena, len);
 
 	if (!location) {
 		ouro_error(ctx, 503, "out of memory");
 		return;
 	}
-	memcpy(location, ctx->path.ptr, ctx->path.len);
-	room = ctx->path.len;
+	len = put_uri(ctx->path, location);
 	if (query.len > 0) {
-		location[room++] = '?';
-		memcpy(location + room, query.ptr, query.len);
-		room += query.len;
+		location[len++] = '?';
+		len += put_uri(query, location + len);
 	}
-	if (ouro_redirect(ctx, 308, ouro_str(location, room)))
+	if (ouro_redirect(ctx, 308, ouro_str(location, len)))
 		ouro_error(ctx, 404, NULL);
 }
 
@@ -207,12 +273,20 @@ void ouro_path_refuse(struct ouro_ctx *ctx)
 	case OURO_VERDICT_BAD_PATH:
 		ouro_error(ctx, 400, "malformed escape in the path");
 		return;
+	case OURO_VERDICT_ASTERISK:
+		ouro_send(ctx, 204, NULL, OURO_STR(""));
+		return;
+	case OURO_VERDICT_CONNECT:
+		ouro_error(ctx, 501, "CONNECT is not supported");
+		return;
 	case OURO_VERDICT_REDIRECT:
 		redirect(ctx);
 		return;
 	case OURO_VERDICT_NO_MEMORY:
 		ouro_error(ctx, 503, "out of memory");
 		return;
+	case OURO_VERDICT_PANICKED:
+		ouro_panic_again(ctx);
 	case OURO_VERDICT_FOUND:
 		break;
 	}

@@ -7,8 +7,6 @@
 
 #include <errno.h>
 
-enum { CHAIN_OVER = UINT16_MAX };
-
 void ouro_hooks_run(struct ouro_ctx *ctx, enum ouro_hook phase, bool until_answered)
 {
 	const struct ouro_hooks *hooks = &ctx->worker->server->hooks[phase];
@@ -49,7 +47,7 @@ void ouro_next(struct ouro_ctx *ctx)
 	ctx->chain_at++;
 	ctx->endpoint->chain[at](ctx);
 	/* Whoever calls a second time finds nothing left, however far the chain went. */
-	ctx->chain_at = CHAIN_OVER;
+	ctx->chain_at = OURO_CHAIN_OVER;
 }
 
 /* What a fiber runs. When the chain has returned, what it deferred runs, unless it goes on in callbacks;
@@ -91,7 +89,7 @@ static void start(struct ouro_ctx *ctx, ouro_handler_fn task, bool on_this_stack
 	err = ouro_fiber_start(&ctx->worker->fibers, run_task, ctx, &fiber);
 	if (err) {
 		ouro_counter_add(&ctx->worker->loop.counters.fibers_refused, 1);
-		ouro_respond_plain(ctx, 503, "too many requests are in progress");
+		ouro_respond_error(ctx, 503, "too many requests are in progress");
 	}
 }
 
@@ -111,6 +109,7 @@ static bool body_fits(struct ouro_ctx *ctx)
 static void run_chain(struct ouro_ctx *ctx)
 {
 	ctx->hold = ctx->endpoint->chain_count > 1;
+	ctx->chain_at = 0;
 	ouro_next(ctx);
 }
 
@@ -131,25 +130,11 @@ static void run_hooked(struct ouro_ctx *ctx)
 		run_routed(ctx);
 }
 
-/* Forms of a target that are no path (RFC 9110, 9.3.6 and 9.3.7). */
-static void run_without_path(struct ouro_ctx *ctx)
-{
-	if (ctx->parser.form == OURO_TARGET_ASTERISK) {
-		ouro_send(ctx, 204, NULL, OURO_STR(""));
-		return;
-	}
-	ctx->keep_alive = false;
-	ouro_error(ctx, 501, "CONNECT is not supported");
-}
-
 void ouro_pipeline_run(struct ouro_ctx *ctx)
 {
 	const struct ouro_server *server = ctx->worker->server;
 
-	ctx->is_head = server->methods[ctx->parser.method] == OURO_METHOD_HEAD;
-	if (ctx->parser.form == OURO_TARGET_AUTHORITY || ctx->parser.form == OURO_TARGET_ASTERISK) {
-		start(ctx, run_without_path, server->fallback->run_inline);
-	} else if (server->hooks[OURO_HOOK_REQUEST].count > 0) {
+	if (server->hooks[OURO_HOOK_REQUEST].count > 0) {
 		start(ctx, run_hooked, false);
 	} else {
 		if (!server->guarded) {

@@ -45,7 +45,7 @@ static int check_begin(const struct ouro_ctx *ctx, unsigned status)
 {
 	if (ctx->response == OURO_RESPONSE_RESET)
 		return -ENOTCONN;
-	if (ctx->response != OURO_RESPONSE_NONE || ctx->in_hooks)
+	if (ctx->response != OURO_RESPONSE_NONE || ctx->passing)
 		return -EALREADY;
 	return status < 200 || status > 999 ? -EINVAL : 0;
 }
@@ -201,21 +201,28 @@ static void run_response_hooks(struct ouro_ctx *ctx)
 	ouro_hooks_run(ctx, OURO_HOOK_RESPONSE, false);
 }
 
-/* Response hooks see the answer that is about to be written; one that panics takes it away. */
+/* Response hooks see the answer that is held; one that panics takes it away. None of them can write it
+ * or give another. */
 static int pass_hooks(struct ouro_ctx *ctx, unsigned status)
 {
-	uint8_t before = ctx->response;
-	bool returned;
+	bool passed;
 
+	if (ctx->passing)
+		return -EALREADY;
 	if (!has_response_hooks(ctx))
 		return 0;
+	assert(ctx->response == OURO_RESPONSE_HELD);
 	ctx->status = (uint16_t)status;
-	ctx->in_hooks = true;
-	returned = ouro_try(ctx, run_response_hooks);
-	ctx->in_hooks = false;
-	/* One may have waited, and the client be gone. */
-	if (returned)
-		return ctx->response == before ? 0 : -ENOTCONN;
+	ctx->passing = true;
+	passed = ouro_try(ctx, run_response_hooks);
+	ctx->passing = false;
+	/* While one waited, the request may have failed: then it was answered in another way. */
+	if (ctx->response == OURO_RESPONSE_RESET)
+		return -ENOTCONN;
+	if (ctx->response != OURO_RESPONSE_HELD)
+		return -EALREADY;
+	if (passed)
+		return 0;
 	ouro_held_drop(ctx);
 	ouro_panic_plainly(ctx);
 	return -EALREADY;
@@ -223,21 +230,22 @@ static int pass_hooks(struct ouro_ctx *ctx, unsigned status)
 
 int ouro_flush(struct ouro_ctx *ctx)
 {
-	struct ouro_held held = ctx->held;
-	bool copy = !held.is_static && !held.body.buf;
+	struct ouro_held held;
 	int err;
 
 	if (ctx->response != OURO_RESPONSE_HELD)
 		return -EINVAL;
-	if (ctx->in_hooks)
-		return -EALREADY;
-	err = pass_hooks(ctx, held.status);
+	err = pass_hooks(ctx, ctx->held.status);
 	if (err)
 		return err;
+	held = ctx->held;
 	ctx->held = (struct ouro_held){ 0 };
 	ctx->response = OURO_RESPONSE_NONE;
-	err = write_whole(ctx, held.status, held.type, held.body, copy);
+	err = write_whole(ctx, held.status, held.type, held.body,
+			  !held.is_static && !held.body.buf);
 	ouro_buf_unref(held.body.buf);
+	if (err)
+		ctx->status = 0;
 	return err;
 }
 
@@ -334,13 +342,26 @@ int ouro_send_static(struct ouro_ctx *ctx, unsigned status, const char *content_
 	return send_whole(ctx, status, ouro_str_c(content_type), body, false);
 }
 
+/* Response hooks see an answer whose body is still to come: as if it were held, with none. */
+static int pass_begun(struct ouro_ctx *ctx, unsigned status)
+{
+	int err;
+
+	ctx->held = (struct ouro_held){ .status = (uint16_t)status };
+	ctx->response = OURO_RESPONSE_HELD;
+	err = pass_hooks(ctx, status);
+	if (!err)
+		ctx->response = OURO_RESPONSE_NONE;
+	return err;
+}
+
 int ouro_begin(struct ouro_ctx *ctx, unsigned status, const char *content_type, uint64_t length)
 {
 	enum ouro_framing framing = OURO_FRAMING_NONE;
 	int err = check_begin(ctx, status);
 
-	if (!err)
-		err = pass_hooks(ctx, status);
+	if (!err && has_response_hooks(ctx))
+		err = pass_begun(ctx, status);
 	if (err)
 		return err;
 	settle_persistence(ctx);
@@ -356,10 +377,9 @@ int ouro_begin(struct ouro_ctx *ctx, unsigned status, const char *content_type, 
 	else if (ctx->chunked)
 		framing = OURO_FRAMING_CHUNKED;
 	err = write_head(ctx, status, ouro_str_c(content_type), framing, length, OURO_STR(""));
-	if (!err) {
+	if (!err)
 		ctx->response = OURO_RESPONSE_BODY;
-		ctx->status = (uint16_t)status;
-	}
+	ctx->status = err ? 0 : (uint16_t)status;
 	return err;
 }
 

@@ -220,8 +220,8 @@ OURO_API int ouro_on_drain(struct ouro_ctx *ctx, ouro_handler_fn fn);
  * that is heard of the context, and the place to let go of what belongs to it. */
 OURO_API void ouro_on_gone(struct ouro_ctx *ctx, ouro_handler_fn fn);
 
-/* Whether the connection may carry another request after this one. False is final. Before the
- * response begins. */
+/* Whether the connection may carry another request after this one. False is final. Before the answer
+ * is written: middleware may say so behind the handler. */
 OURO_API void ouro_keep_alive(struct ouro_ctx *ctx, bool keep);
 
 /* Resets the connection now; what is queued is lost. */

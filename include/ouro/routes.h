@@ -10,7 +10,8 @@ extern "C" {
 #endif
 
 /* Whether a route wants a request that fits its pattern, method and host. False: the next one that
- * fits is asked. Must not wait, and sees the request's head alone. */
+ * fits is asked. Must not wait, and sees the request's head alone. One that panics ends the request, as
+ * a handler would. */
 typedef bool (*ouro_guard_fn)(struct ouro_ctx *ctx);
 
 /* What a route or group may have besides. Zero is the default of each: of a group's, or the server's.
@@ -122,8 +123,8 @@ struct ouro_route_info {
 	bool run_inline;
 };
 
-/* Lists the routes: fills @out with up to @max, in the order in which they were added, and returns how
- * many there are; a negative errno where they cannot be compiled, after a log line that says why. No
+/* Lists the routes: fills @out with up to @max, in the order in which they were added, those of a group
+ * where the group was made or mounted, each method by itself; and returns how many there are; a negative errno where they cannot be compiled, after a log line that says why. No
  * route can be added any more. */
 OURO_API ssize_t ouro_server_routes(struct ouro_server *server, struct ouro_route_info *out,
 				    size_t max);
@@ -148,9 +149,11 @@ OURO_API ssize_t ouro_server_url(struct ouro_server *server, const char *name,
 enum ouro_hook {
 	OURO_HOOK_REQUEST, /* the head is complete and no route was looked for yet. One that answers
 			     * is the last that runs */
-	OURO_HOOK_RESPONSE, /* an answer is about to be written: fields can still be set */
+	OURO_HOOK_RESPONSE, /* an answer is about to be written: fields can still be set. Another
+			     * answer is refused, and so is ouro_flush() (-EALREADY) */
 	OURO_HOOK_ERROR,    /* ouro_error() was called, by the engine or a handler: the first that
-			     * answers shapes the answer; see ouro_error_status() */
+			     * answers shapes the answer; see ouro_error_status(). Where the head could
+			     * not be read all parts of the request are empty or absent */
 	OURO_HOOK_PANIC,    /* ouro_panic() unwound a handler: the first that answers is the last */
 	OURO_HOOK_CONNECT,  /* a connection was accepted: there is no request yet. ouro_abort() and
 			     * ouro_close() refuse it */

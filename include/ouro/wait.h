@@ -4,7 +4,8 @@
  * What they have in common: -ECANCELED, at once, when the client has gone or the connection is being
  * closed (and from then on at every call; one that goes on calling 100 times panics). A client is not seen
  * to go while 64 KiB of what it sent are unread; -ETIMEDOUT where the route's handler_timeout_ms is over;
- * -EDEADLK where the caller is not on a fiber (an inline route, a callback). */
+ * -EDEADLK where the caller is not on a fiber (an inline route, a callback, a hook of a connection or of
+ * an error that the engine found while it read). */
 #ifndef OURO_WAIT_H
 #define OURO_WAIT_H
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WARM_UP = 1000, REQUESTS = 10000 };
+enum { WARM_UP = 1000, REQUESTS = 10000, SLEEP_MS = 2 };
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED 1
@@ -64,6 +64,9 @@ static void ask(struct site *site, struct sim_peer *peer, const char *request, i
 		sim_peer_say(peer, request);
 		ouro_loop_turn(site->loop, false);
 		ouro_loop_turn(site->loop, false);
+		/* Of handlers that wait. */
+		if (sim_peer_received(peer).len == 0)
+			sim_advance(site->loop, SLEEP_MS);
 		cr_assert_gt(sim_peer_received(peer).len, 0);
 		/* Sweeps and trims are part of it. */
 		if (i % 100 == 0)
@@ -71,21 +74,27 @@ static void ask(struct site *site, struct sim_peer *peer, const char *request, i
 	}
 }
 
+/* Of @site, which is closed then. */
+static size_t allocations_at(struct site *site, const char *request)
+{
+	struct sim_peer *peer = site_connect(site);
+	size_t before, after;
+
+	ask(site, peer, request, WARM_UP);
+	before = allocations;
+	ask(site, peer, request, REQUESTS);
+	after = allocations;
+	cr_assert_eq(site_counters(site)->responses, WARM_UP + REQUESTS);
+	site_close(site);
+	return after - before;
+}
+
 static size_t allocations_of(const char *request)
 {
 	struct site site;
-	struct sim_peer *peer;
-	size_t before, after;
 
 	site_open(&site, NULL, NULL);
-	peer = site_connect(&site);
-	ask(&site, peer, request, WARM_UP);
-	before = allocations;
-	ask(&site, peer, request, REQUESTS);
-	after = allocations;
-	cr_assert_eq(site_counters(&site)->responses, WARM_UP + REQUESTS);
-	site_close(&site);
-	return after - before;
+	return allocations_at(&site, request);
 }
 
 Test(allocations, none_once_warm)
@@ -105,6 +114,94 @@ Test(allocations, none_once_warm)
 	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++)
 		cr_assert_eq(allocations_of(requests[i]), 0, "%s", requests[i]);
 	cr_assert_gt(allocations, 0, "they were counted");
+}
+
+static void stamp(struct ouro_ctx *ctx)
+{
+	ouro_set_attribute(ctx, "stamp", ctx);
+	ouro_next(ctx);
+	ouro_set_headerf(ctx, "x-status", "%u", ouro_status(ctx));
+}
+
+static void pass(struct ouro_ctx *ctx)
+{
+	ouro_next(ctx);
+	ouro_set_header(ctx, "x-passed", OURO_STR("yes"));
+}
+
+static void tell_id(struct ouro_ctx *ctx)
+{
+	ouro_text(ctx, 200, ouro_param(ctx, "id"));
+}
+
+static void read_body(struct ouro_ctx *ctx)
+{
+	struct ouro_slice chunk;
+	size_t sum = 0;
+	char text[32];
+
+	while (ouro_body_read(ctx, &chunk) > 0)
+		sum += chunk.len;
+	ouro_text(ctx, 200, ouro_str(text, (size_t)snprintf(text, sizeof(text), "%zu", sum)));
+}
+
+static void sleeps(struct ouro_ctx *ctx)
+{
+	if (ouro_sleep(ctx, SLEEP_MS) == 0)
+		ouro_text(ctx, 200, OURO_STR("slept"));
+}
+
+static void tell_form(struct ouro_ctx *ctx)
+{
+	ouro_text(ctx, 200, ouro_form(ctx, "a"));
+}
+
+static void add_routes(struct ouro_server *server)
+{
+	ouro_server_route(server, "GET", "/users/{id}", tell_id, NULL);
+	ouro_server_route(server, "POST", "/read", read_body, NULL);
+	ouro_server_route(server, "GET", "/sleep", sleeps, NULL);
+	ouro_server_route(server, "POST", "/form", tell_form, NULL);
+}
+
+static void set_up_middleware(struct ouro_server *server)
+{
+	ouro_server_use(server, stamp);
+	ouro_server_use(server, pass);
+	add_routes(server);
+}
+
+static void set_up_hooks(struct ouro_server *server)
+{
+	ouro_server_hook(server, OURO_HOOK_REQUEST, 0, ouro_next);
+	ouro_server_hook(server, OURO_HOOK_RESPONSE, 0, pass);
+	ouro_server_hook(server, OURO_HOOK_ERROR, 0, ouro_next);
+	add_routes(server);
+}
+
+Test(allocations, none_on_fibers_with_middleware_or_hooks)
+{
+	static const char *const requests[] = {
+		"GET /users/a%20b HTTP/1.1\r\nHost: a\r\n\r\n",
+		"GET /none HTTP/1.1\r\nHost: a\r\n\r\n",
+		"POST /read HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello",
+		"POST /read HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+		"2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n",
+		"GET /sleep HTTP/1.1\r\nHost: a\r\n\r\n",
+		"POST /form HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n"
+		"Content-Type: application/x-www-form-urlencoded\r\n\r\na=1",
+	};
+	void (*const set_ups[])(struct ouro_server *) = { add_routes, set_up_middleware,
+							  set_up_hooks };
+
+	for (size_t i = 0; i < 3; i++)
+		for (size_t j = 0; j < sizeof(requests) / sizeof(requests[0]); j++) {
+			struct site site;
+
+			site_open_with(&site, NULL, NULL, set_ups[i]);
+			cr_assert_eq(allocations_at(&site, requests[j]), 0, "%zu %s", i,
+				     requests[j]);
+		}
 }
 
 #endif
