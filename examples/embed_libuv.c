@@ -60,11 +60,12 @@ static void on_due(uv_timer_t *timer);
 /* One turn of ouro's loop. */
 static void turn(void)
 {
-	int timeout_ms = ouro_server_poll(program.server);
+	int timeout_ms;
+	int err = ouro_server_poll(program.server, &timeout_ms);
 
-	if (timeout_ms < 0 && timeout_ms != -1) {
+	if (err) {
 		/* -ESHUTDOWN: every connection was drained. */
-		program.err = timeout_ms == -ESHUTDOWN ? 0 : timeout_ms;
+		program.err = err == -ESHUTDOWN ? 0 : err;
 		close_all();
 		return;
 	}

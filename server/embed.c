@@ -31,24 +31,27 @@ static void close_embedded(struct ouro_server *server)
 	server->stopped = true;
 }
 
-int ouro_server_poll(struct ouro_server *server)
+int ouro_server_poll(struct ouro_server *server, int *timeout_ms)
 {
 	struct ouro_worker *worker = server->workers;
-	int timeout_ms, err;
+	int err;
 
+	*timeout_ms = -1;
 	if (!server->running || !server->embedded)
 		return server->stopped ? -ESHUTDOWN : -EINVAL;
-	err = ouro_loop_poll(&worker->loop, &timeout_ms);
+	err = ouro_loop_poll(&worker->loop, timeout_ms);
 	if (err) {
 		ouro_log(&server->log, OURO_LOG_ERROR, "the loop stopped serving: %s",
 			 strerror(-err));
+		*timeout_ms = -1;
 		return err;
 	}
 	if (ouro_worker_is_finished(worker)) {
 		close_embedded(server);
+		*timeout_ms = -1;
 		return -ESHUTDOWN;
 	}
-	return timeout_ms;
+	return 0;
 }
 
 void ouro_embedded_stop(struct ouro_server *server)

@@ -119,15 +119,21 @@ OURO_API void ouro_server_stop(struct ouro_server *server);
 OURO_API int ouro_server_run(struct ouro_server *server);
 
 /* Runs the server's one loop (options.threads is 1) within another loop, which belongs to the calling
- * thread; all of these calls come from it. ouro_server_poll_fd() starts the server where it was not
- * and returns a descriptor that can be read when there is something to do, or a negative errno as
- * ouro_server_start(), -EINVAL where there are more threads, -EALREADY where it runs in others. ouro_server_poll() then does it without
- * sleeping, and returns after how many milliseconds it must be called again at the latest, though the
- * descriptor cannot be read; -1: never. -ESHUTDOWN where the server has stopped: see
- * ouro_server_shutdown(). The descriptor stays the server's. On the ring the kernel may end system
- * calls of that thread that sleep, epoll_wait(2) for one, with EINTR: they are to be made again. */
+ * thread; all of these calls come from it.
+ *
+ * ouro_server_poll_fd() starts the server where it was not and returns a descriptor that can be read when
+ * there is something to do; it stays the server's. A negative errno as ouro_server_start(); -EINVAL where
+ * there are more threads, -EALREADY where it runs in one of its own.
+ *
+ * ouro_server_poll() does what there is to do, without sleeping. @timeout_ms: when it must be called again
+ * at the latest, though the descriptor cannot be read; -1: never. 0; -ESHUTDOWN where the server has
+ * stopped: see ouro_server_shutdown(); -EINVAL where ouro_server_poll_fd() was not called; or another
+ * negative errno that it cannot go on from. On an error @timeout_ms is -1.
+ *
+ * On the ring the kernel may end system calls of that thread that sleep, epoll_wait(2) for one, with
+ * EINTR: they are to be made again. */
 OURO_API int ouro_server_poll_fd(struct ouro_server *server);
-OURO_API int ouro_server_poll(struct ouro_server *server);
+OURO_API int ouro_server_poll(struct ouro_server *server, int *timeout_ms);
 
 /* Asks a server that runs in any way to stop as ouro_server_stop() does, and returns at once: a
  * ouro_server_run() then returns, a ouro_server_poll() says -ESHUTDOWN once all is closed. From any

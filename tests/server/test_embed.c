@@ -137,15 +137,15 @@ static long now_ms(void)
  * said. */
 static int drive(const struct client *client)
 {
-	int fd = ouro_server_poll_fd(served), timeout_ms = 0;
+	int fd = ouro_server_poll_fd(served), timeout_ms = 0, err;
 
 	cr_assert_geq(fd, 0);
 	for (int i = 0; i < POLLS_MAX && !(client && atomic_load(&client->done)); i++) {
 		struct pollfd pollfd = { .fd = fd, .events = POLLIN };
 
-		timeout_ms = ouro_server_poll(served);
-		if (timeout_ms < -1)
-			return timeout_ms;
+		err = ouro_server_poll(served, &timeout_ms);
+		if (err)
+			return err;
 		/* The client is done without telling the server. */
 		if (client && (timeout_ms < 0 || timeout_ms > LATE_MS))
 			timeout_ms = LATE_MS;
@@ -227,6 +227,7 @@ ON_BOTH(says_when_a_handler_shut_it_down_and_starts_again)
 {
 	struct ouro_server *server;
 	struct client client;
+	int timeout_ms;
 
 	create(&server, backend, 1);
 	for (int round = 0; round < 3; round++) {
@@ -234,7 +235,7 @@ ON_BOTH(says_when_a_handler_shut_it_down_and_starts_again)
 		start_client(&client, "/end", "ending", 1);
 		cr_assert_eq(drive(NULL), -ESHUTDOWN);
 		pthread_join(client.thread, NULL);
-		cr_assert_eq(ouro_server_poll(server), -ESHUTDOWN);
+		cr_assert_eq(ouro_server_poll(server, &timeout_ms), -ESHUTDOWN);
 	}
 	ouro_server_destroy(server);
 }
@@ -262,6 +263,7 @@ ON_BOTH(is_shut_down_by_another_thread)
 ON_BOTH(stops_and_is_destroyed_with_a_handler_that_waits)
 {
 	struct ouro_server *server;
+	int timeout_ms;
 	int fd;
 
 	create(&server, backend, 1);
@@ -269,11 +271,11 @@ ON_BOTH(stops_and_is_destroyed_with_a_handler_that_waits)
 	fd = connect_to(ouro_server_address(server, 0));
 	cr_assert_gt(write(fd, "GET /nap HTTP/1.1\r\nHost: a\r\n\r\n", 31), 0);
 	for (int i = 0; i < 10; i++) {
-		cr_assert_geq(ouro_server_poll(server), -1);
+		cr_assert_eq(ouro_server_poll(server, &timeout_ms), 0);
 		usleep(1000);
 	}
 	ouro_server_stop(server);
-	cr_assert_eq(ouro_server_poll(server), -ESHUTDOWN);
+	cr_assert_eq(ouro_server_poll(server, &timeout_ms), -ESHUTDOWN);
 	ouro_server_stop(server);
 	cr_assert_geq(ouro_server_poll_fd(server), 0);
 	ouro_server_destroy(server);
@@ -292,19 +294,21 @@ Test(embed, of_more_than_one_thread_is_refused)
 Test(embed, is_not_polled_before_it_is_started)
 {
 	struct ouro_server *server;
+	int timeout_ms;
 
 	create(&server, OURO_BACKEND_EPOLL, 1);
-	cr_assert_eq(ouro_server_poll(server), -EINVAL);
+	cr_assert_eq(ouro_server_poll(server, &timeout_ms), -EINVAL);
 	ouro_server_destroy(server);
 }
 
 Test(embed, is_not_what_a_server_with_threads_of_its_own_does)
 {
 	struct ouro_server *server;
+	int timeout_ms;
 
 	create(&server, OURO_BACKEND_EPOLL, 1);
 	cr_assert_eq(ouro_server_start(server), 0);
 	cr_assert_eq(ouro_server_poll_fd(server), -EALREADY);
-	cr_assert_eq(ouro_server_poll(server), -EINVAL);
+	cr_assert_eq(ouro_server_poll(server, &timeout_ms), -EINVAL);
 	ouro_server_destroy(server);
 }
