@@ -84,10 +84,14 @@ static void *thread_main(void *arg)
 /* Signals are for the program's own threads: those of the pool inherit a mask that blocks all. */
 static int start_thread(struct ouro_offload *offload)
 {
+	static const int own[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS, SIGABRT };
 	sigset_t all, before;
 	int err;
 
 	sigfillset(&all);
+	/* What the thread itself may raise must not be blocked: a crash goes its usual way. */
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+		sigdelset(&all, own[i]);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	err = pthread_create(&offload->threads[offload->thread_count], NULL, thread_main, offload);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);

@@ -13,7 +13,7 @@ typedef void (*ouro_offload_fn)(struct ouro_offload_job *job);
 /* Embedded in its submitter, which sets the first three. From submission until on_done, or a cancel
  * that succeeded, it is the pool's. It may be submitted again by its own on_done. */
 struct ouro_offload_job {
-	ouro_offload_fn run;     /* on a thread of the pool, all signals blocked */
+	ouro_offload_fn run;     /* on a thread of the pool, signals from outside blocked */
 	ouro_offload_fn on_done; /* on the loop's thread, once run has returned */
 	struct ouro_loop *loop;
 	struct ouro_offload_job *next, *previous; /* the pool's, as is all below */

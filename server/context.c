@@ -189,7 +189,7 @@ static void send_continue(struct ouro_ctx *ctx)
 	char *out;
 
 	if (!ctx->parser.expects_continue || ctx->continue_sent ||
-	    ctx->response != OURO_RESPONSE_NONE)
+	    ctx->response > OURO_RESPONSE_HELD)
 		return;
 	ctx->continue_sent = true;
 	out = ouro_stream_reserve(ctx->stream, line.len);

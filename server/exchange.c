@@ -19,6 +19,8 @@ static void on_timer(struct ouro_timer *timer)
 	ouro_h1_advance(ctx);
 }
 
+static void tell_gone(struct ouro_ctx *ctx);
+
 /* The handler has had its time. */
 static void on_limit(struct ouro_timer *timer)
 {
@@ -34,6 +36,8 @@ static void on_limit(struct ouro_timer *timer)
 	ctx->on_drain = NULL;
 	ctx->on_body = NULL;
 	ouro_exchange_look(ctx);
+	if (ctx->response == OURO_RESPONSE_DONE)
+		tell_gone(ctx);
 	ouro_h1_advance(ctx);
 }
 
@@ -116,11 +120,11 @@ void ouro_exchange_destroy(struct ouro_ctx *ctx)
 	if (ctx->jobs > 0) {
 		/* They use the request's memory. The last of them comes back here. */
 		ctx->abandoned = true;
-		stop_timers(ctx);
 		if (ctx->deferred)
 			ouro_deferred_run(ctx);
 		if (ctx->ref)
 			ouro_ref_drop(ctx);
+		stop_timers(ctx);
 		return;
 	}
 	release_request(ctx);
@@ -185,21 +189,17 @@ void ouro_exchange_look(struct ouro_ctx *ctx)
 	/* An answer that is complete has waited for middleware alone. */
 	if (ctx->response != OURO_RESPONSE_HELD && ouro_exchange_is_waiting(ctx))
 		return;
-	switch ((enum ouro_response_state)ctx->response) {
-	case OURO_RESPONSE_NONE:
+	if (ctx->response == OURO_RESPONSE_NONE)
 		look_at_nothing(ctx);
-		return;
-	case OURO_RESPONSE_HELD:
-		if (ouro_flush(ctx) && ctx->response == OURO_RESPONSE_NONE)
-			ouro_respond_error(ctx, 500, NULL);
-		return;
-	case OURO_RESPONSE_BODY:
+	else if (ctx->response == OURO_RESPONSE_HELD && ouro_flush(ctx) &&
+		 ctx->response == OURO_RESPONSE_NONE)
+		ouro_respond_error(ctx, 500, NULL);
+	/* Whoever began it, handler or error hook, has returned. */
+	if (ctx->response == OURO_RESPONSE_BODY)
 		end_begun(ctx);
-		return;
-	case OURO_RESPONSE_DONE:
-	case OURO_RESPONSE_RESET:
-		return;
-	}
+	/* Without memory for any answer there is nobody who would come back to this request. */
+	if (ctx->response <= OURO_RESPONSE_HELD)
+		ouro_abort(ctx);
 }
 
 /* The response is complete before the request: what is left of the body is read and thrown away. */
@@ -263,8 +263,11 @@ static void tell_gone(struct ouro_ctx *ctx)
 	ouro_handler_fn fn = ctx->on_gone;
 
 	ctx->on_gone = NULL;
-	if (fn && !ouro_try(ctx, fn))
+	if (fn && !ouro_try(ctx, fn)) {
+		/* What the handler deferred runs when it is over. */
+		ouro_ctx_cancel(ctx, false);
 		ouro_panic_aftermath(ctx);
+	}
 }
 
 void ouro_exchange_fail(struct ouro_ctx *ctx, unsigned status, const char *reason, int err)
@@ -288,6 +291,8 @@ void ouro_exchange_fail(struct ouro_ctx *ctx, unsigned status, const char *reaso
 	ctx->passing = false;
 	ouro_held_drop(ctx);
 	ouro_respond_error(ctx, status, reason);
+	if (ctx->response == OURO_RESPONSE_BODY)
+		ouro_end(ctx);
 	/* The handler's own answer, if it was still to come, has no place any more. */
 	tell_gone(ctx);
 	ouro_ctx_cancel(ctx, false);

@@ -119,6 +119,7 @@ struct ouro_ctx {
 	bool panicking;     /* a callback did; what follows answers, not the suspended handler */
 	bool passing;       /* response hooks see the answer: no other can begin */
 	bool whole_body;    /* @body is all of it */
+	bool body_lost;     /* a piece of it, for want of memory: there is no going on */
 	uint8_t waiting;    /* enum ouro_waiting; not NOTHING: @fiber is suspended */
 	uint8_t deaf;       /* waiting calls since it was cancelled */
 	uint8_t verdict;    /* enum ouro_verdict */

@@ -112,6 +112,8 @@ void ouro_panic_plainly(struct ouro_ctx *ctx)
 	ctx->field_bytes = 0;
 	if (ctx->response == OURO_RESPONSE_NONE)
 		ouro_respond_plain(ctx, 500, NULL);
+	else if (ctx->response == OURO_RESPONSE_BODY)
+		ouro_abort(ctx);
 }
 
 static void run_panic_hooks(struct ouro_ctx *ctx)
@@ -129,8 +131,11 @@ static void answer(struct ouro_ctx *ctx)
 {
 	ctx->field_count = 0;
 	ctx->field_bytes = 0;
-	if (!ouro_try(ctx, run_panic_hooks))
+	if (!ouro_try(ctx, run_panic_hooks)) {
 		log_panic(ctx);
+		if (ctx->response == OURO_RESPONSE_BODY)
+			ouro_abort(ctx);
+	}
 	if (ctx->response == OURO_RESPONSE_NONE && !ouro_try(ctx, answer_500))
 		ouro_panic_plainly(ctx);
 }

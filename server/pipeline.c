@@ -90,6 +90,7 @@ static void start(struct ouro_ctx *ctx, ouro_handler_fn task, bool on_this_stack
 	if (err) {
 		ouro_counter_add(&ctx->worker->loop.counters.fibers_refused, 1);
 		ouro_respond_error(ctx, 503, "too many requests are in progress");
+		ouro_exchange_look(ctx);
 	}
 }
 

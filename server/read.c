@@ -38,8 +38,10 @@ void ouro_suspend_on_chunk(struct ouro_ctx *ctx, struct ouro_slice chunk, bool l
 	int result = chunk.len > INT_MAX ? INT_MAX : (int)chunk.len;
 
 	ctx->body_finished = last;
-	if (chunk.len > 0 && !keep_chunk(ctx, chunk))
+	if (chunk.len > 0 && !keep_chunk(ctx, chunk)) {
+		ctx->body_lost = true;
 		result = -ENOMEM;
+	}
 	ouro_ctx_wake(ctx, result);
 }
 
@@ -56,6 +58,9 @@ ssize_t ouro_body_read(struct ouro_ctx *ctx, struct ouro_slice *chunk)
 		return ctx->fail_result;
 	if (result < 0)
 		return result;
+	/* What was consumed does not come again, and a body with a hole in it is none. */
+	if (ctx->body_lost)
+		return -ENOMEM;
 	if (ctx->request == OURO_REQUEST_DONE)
 		ctx->body_finished = true;
 	if (ctx->body_finished)
@@ -94,8 +99,10 @@ static int join(struct ouro_ctx *ctx, struct ouro_slice chunk, uint64_t expected
 		if (!whole && expected != OURO_LENGTH_UNKNOWN)
 			room = expected;
 		larger = grow(whole, room > needed ? room : needed);
-		if (!larger)
+		if (!larger) {
+			ctx->body_lost = true;
 			return -ENOMEM;
+		}
 		ouro_buf_unref(whole);
 		ctx->body_buf = whole = larger;
 	}

@@ -83,7 +83,7 @@ int ouro_refs_open(struct ouro_worker *worker)
 	return worker->refs ? 0 : -ENOMEM;
 }
 
-void ouro_refs_close(struct ouro_worker *worker)
+void ouro_refs_disown(struct ouro_worker *worker)
 {
 	struct ouro_refs *refs = worker->refs;
 
@@ -91,7 +91,17 @@ void ouro_refs_close(struct ouro_worker *worker)
 		return;
 	pthread_mutex_lock(&refs->lock);
 	refs->loop = NULL;
+	/* Of a loop that ended in order none is left. */
+	for (uint32_t i = 0; i < refs->slot_count; i++)
+		refs->chunks[i / SLOTS_PER_CHUNK][i % SLOTS_PER_CHUNK].ctx = NULL;
 	pthread_mutex_unlock(&refs->lock);
+}
+
+void ouro_refs_close(struct ouro_worker *worker)
+{
+	if (!worker->refs)
+		return;
+	ouro_refs_disown(worker);
 	/* From now on nobody posts; what was posted before arrives here. */
 	ouro_mailbox_run(&worker->loop.mailbox);
 	worker->refs = NULL;
@@ -206,7 +216,7 @@ static struct ouro_ref_slot *lock_slot(struct ouro_ref ref)
 	if (!refs || ref.generation == 0)
 		return NULL;
 	pthread_mutex_lock(&refs->lock);
-	if (index < refs->slot_count) {
+	if (refs->loop && index < refs->slot_count) {
 		slot = &refs->chunks[index / SLOTS_PER_CHUNK][index % SLOTS_PER_CHUNK];
 		if (slot->ctx && slot->generation == ref.generation)
 			return slot;

@@ -13,6 +13,9 @@ struct ouro_ctx;
 int ouro_refs_open(struct ouro_worker *worker);
 void ouro_refs_close(struct ouro_worker *worker);
 
+/* Lets nobody post to @worker any more, whose loop has failed: what it holds stays as it is. */
+void ouro_refs_disown(struct ouro_worker *worker);
+
 /* Ends the name of @ctx, which has one. */
 void ouro_ref_drop(struct ouro_ctx *ctx);
 

@@ -358,6 +358,8 @@ static int pass_begun(struct ouro_ctx *ctx, unsigned status)
 int ouro_begin(struct ouro_ctx *ctx, unsigned status, const char *content_type, uint64_t length)
 {
 	enum ouro_framing framing = OURO_FRAMING_NONE;
+	/* Of a head that could not be read the version is not known either. */
+	bool http_1_1 = ctx->readable && ctx->parser.version_minor > 0;
 	int err = check_begin(ctx, status);
 
 	if (!err && has_response_hooks(ctx))
@@ -369,9 +371,9 @@ int ouro_begin(struct ouro_ctx *ctx, unsigned status, const char *content_type, 
 	ctx->length_known = length != OURO_LENGTH_UNKNOWN;
 	ctx->length_left = length;
 	/* Towards HTTP/1.0 only the end of the connection can end such a body. */
-	if (!ctx->length_known && ctx->parser.version_minor == 0 && !ctx->bodyless)
+	if (!ctx->length_known && !http_1_1 && !ctx->bodyless)
 		ctx->keep_alive = false;
-	ctx->chunked = !ctx->length_known && ctx->parser.version_minor > 0;
+	ctx->chunked = !ctx->length_known && http_1_1;
 	if (ctx->length_known)
 		framing = OURO_FRAMING_LENGTH;
 	else if (ctx->chunked)

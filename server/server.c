@@ -95,6 +95,8 @@ int ouro_server_listen(struct ouro_server *server, const char *url)
 	char message[MESSAGE_BYTES];
 	int err;
 
+	if (server->running)
+		return -EALREADY;
 	if (server->address_count == OURO_LISTENERS_MAX) {
 		ouro_log(&server->log, OURO_LOG_ERROR, "a server listens at no more than %d places",
 			 OURO_LISTENERS_MAX);
@@ -212,11 +214,12 @@ static void free_workers(struct ouro_server *server)
 		free(worker->listen_fds);
 		free(worker->listeners);
 	}
+	/* First: a job of a loop that failed may still tell it that it is done. */
+	ouro_offload_destroy(server->offload);
+	server->offload = NULL;
 	free(server->workers);
 	server->workers = NULL;
 	server->worker_count = 0;
-	ouro_offload_destroy(server->offload);
-	server->offload = NULL;
 }
 
 static int init_worker(struct ouro_server *server, uint32_t index)

@@ -286,6 +286,7 @@ static void serve(struct ouro_worker *worker)
 		ouro_log(&server->log, OURO_LOG_ERROR, "thread %u stopped serving: %s",
 			 worker->index, strerror(-err));
 		atomic_store(&worker->failed, true);
+		ouro_refs_disown(worker);
 		close_listening(worker);
 		return;
 	}

@@ -193,6 +193,16 @@ extern struct ouro_declared_route *ouro_declared_first_[] __asm__("__start_ouro_
 extern struct ouro_declared_route *ouro_declared_end_[] __asm__("__stop_ouro_routes")
 	__attribute__((weak, visibility("hidden")));
 
+/* Linkers that drop what nothing refers to must keep the list. */
+#if defined(__has_attribute)
+#if __has_attribute(retain)
+#define OURO_RETAIN_ __attribute__((retain))
+#endif
+#endif
+#ifndef OURO_RETAIN_
+#define OURO_RETAIN_
+#endif
+
 #define OURO_JOIN_(a, b) a##b
 #define OURO_NAME_(a, b) OURO_JOIN_(a, b)
 
@@ -207,8 +217,8 @@ extern struct ouro_declared_route *ouro_declared_end_[] __asm__("__stop_ouro_rou
 		.line = __LINE__,                                                                  \
 	};                                                                                         \
 	static struct ouro_declared_route *OURO_NAME_(ouro_declared_at_, __LINE__)                 \
-		__attribute__((used, section("ouro_routes"))) =                                    \
-			&OURO_NAME_(ouro_declared_, __LINE__)
+	OURO_RETAIN_ __attribute__((used, section("ouro_routes"))) =                               \
+		&OURO_NAME_(ouro_declared_, __LINE__)
 
 /* OURO_GET("/users/{id}", user);
  * OURO_POST("/users", add_user, OURO_WHEN_HOST("api.example.com"), OURO_BODY_MAX(65536));

@@ -94,7 +94,7 @@ OURO_API void ouro_server_destroy(struct ouro_server *server);
 /* Adds a place to listen at, besides or (when called first with no options->listen) instead of the
  * default: "tcp://host:port" (a name, an IPv4 or a bracketed IPv6 address, or * for all; port 0:
  * any free one), "unix:/path" or "fd:N" (an inherited listening socket). Before the start. 0;
- * -EINVAL or -ENOENT (no such host) with a log line that says why. */
+ * -EALREADY where it runs; -EINVAL or -ENOENT (no such host) with a log line that says why. */
 OURO_API int ouro_server_listen(struct ouro_server *server, const char *url);
 
 /* Keys for signed and encrypted cookies, each of at least 32 bytes that nobody can guess, copied. The
