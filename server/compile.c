@@ -380,7 +380,7 @@ int ouro_server_hook(struct ouro_server *server, enum ouro_hook phase, int order
 		return -EALREADY;
 	hooks = &server->hooks[phase];
 	if (hooks->count == OURO_HOOKS_MAX)
-		return -ENOMEM;
+		return -E2BIG;
 	hooks->entries[hooks->count] = (struct ouro_hook_entry){ hook, order, hooks->count };
 	hooks->count++;
 	return 0;

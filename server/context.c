@@ -55,6 +55,16 @@ struct ouro_str ouro_param(struct ouro_ctx *ctx, const char *name)
 	return (struct ouro_str){ 0 };
 }
 
+struct ouro_str ouro_param_raw(const struct ouro_ctx *ctx, const char *name)
+{
+	struct ouro_str wanted = ouro_str_c(name);
+
+	for (uint32_t i = 0; i < ctx->match.param_count; i++)
+		if (ouro_str_eq(ctx->match.names[i], wanted))
+			return ctx->match.values[i];
+	return (struct ouro_str){ 0 };
+}
+
 int ouro_param_u64(struct ouro_ctx *ctx, const char *name, uint64_t *value)
 {
 	struct ouro_str text = ouro_param(ctx, name);
@@ -111,26 +121,22 @@ int ouro_query_each(struct ouro_ctx *ctx, ouro_pair_fn fn, void *arg)
 	return 0;
 }
 
-struct search {
-	struct ouro_str name, value;
-};
-
-static bool search_pair(void *arg, struct ouro_str name, struct ouro_str value)
-{
-	struct search *search = arg;
-
-	if (!ouro_str_eq(name, search->name))
-		return true;
-	search->value = value;
-	return false;
-}
-
 struct ouro_str ouro_query(struct ouro_ctx *ctx, const char *name)
 {
-	struct search search = { .name = ouro_str_c(name) };
+	struct ouro_str rest = ouro_query_string(ctx), wanted = ouro_str_c(name);
+	struct ouro_query_pair pair;
+	int err;
 
-	ouro_query_each(ctx, search_pair, &search);
-	return search.value;
+	/* What other pairs are, malformed perhaps, makes no difference to this one. */
+	while (ouro_query_next(&rest, &pair)) {
+		bool plain = !pair.name.len || (!memchr(pair.name.ptr, '%', pair.name.len) &&
+						!memchr(pair.name.ptr, '+', pair.name.len));
+		struct ouro_str own = plain ? pair.name : decode(ctx, pair.name, &err);
+
+		if (own.ptr && ouro_str_eq(own, wanted))
+			return decode(ctx, pair.value, &err);
+	}
+	return (struct ouro_str){ 0 };
 }
 
 struct ouro_str ouro_header(const struct ouro_ctx *ctx, const char *name)

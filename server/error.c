@@ -124,7 +124,7 @@ static const struct {
 
 void ouro_reject(struct ouro_ctx *ctx, int err)
 {
-	if (err == -ECANCELED || err == -ENOTCONN || err == -EALREADY)
+	if (err == -ECANCELED || err == -ENOTCONN || err == -EALREADY || err == -EPIPE)
 		return;
 	for (size_t i = 0; i < sizeof(rejections) / sizeof(rejections[0]); i++)
 		if (rejections[i].err == err) {

@@ -215,16 +215,29 @@ int(ouro_group_route)(struct ouro_group *group, const char *method, const char *
 	return ouro_group_route_at(NULL, 0, group, method, pattern, handler, options);
 }
 
-int ouro_group_use(struct ouro_group *group, ouro_handler_fn middleware)
+int ouro_group_use_at(struct ouro_group *group, int order, ouro_handler_fn middleware)
 {
+	uint32_t at = group->middleware_count;
+
 	if (group->compiled)
 		return -EALREADY;
 	if (!middleware)
 		return -EINVAL;
-	if (group->middleware_count == OURO_MIDDLEWARE_MAX)
-		return -ENOMEM;
-	group->middleware[group->middleware_count++] = middleware;
+	if (at == OURO_MIDDLEWARE_MAX)
+		return -E2BIG;
+	for (; at > 0 && group->middleware_order[at - 1] > order; at--) {
+		group->middleware[at] = group->middleware[at - 1];
+		group->middleware_order[at] = group->middleware_order[at - 1];
+	}
+	group->middleware[at] = middleware;
+	group->middleware_order[at] = order;
+	group->middleware_count++;
 	return 0;
+}
+
+int ouro_group_use(struct ouro_group *group, ouro_handler_fn middleware)
+{
+	return ouro_group_use_at(group, 0, middleware);
 }
 
 /* Puts @child, whose reference is taken over, under @prefix. */
@@ -358,6 +371,11 @@ int(ouro_server_route)(struct ouro_server *server, const char *method, const cha
 		       ouro_handler_fn handler, const struct ouro_route_options *options)
 {
 	return ouro_group_route_at(NULL, 0, server->root, method, pattern, handler, options);
+}
+
+int ouro_server_use_at(struct ouro_server *server, int order, ouro_handler_fn middleware)
+{
+	return ouro_group_use_at(server->root, order, middleware);
 }
 
 int ouro_server_use(struct ouro_server *server, ouro_handler_fn middleware)

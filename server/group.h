@@ -33,7 +33,8 @@ struct ouro_group {
 	uint32_t refs;
 	const struct ouro_log *log; /* of the server it began in; NULL: standard error */
 	struct ouro_group_entry *first, *last;
-	ouro_handler_fn middleware[OURO_MIDDLEWARE_MAX];
+	ouro_handler_fn middleware[OURO_MIDDLEWARE_MAX]; /* the outermost first */
+	int middleware_order[OURO_MIDDLEWARE_MAX];       /* of each */
 	uint32_t middleware_count;
 	struct ouro_route_options options; /* defaults; strings are the group's */
 	struct ouro_group_note *notes;

@@ -79,6 +79,15 @@ static void commit(struct ouro_ctx *ctx, unsigned status, char *out, size_t head
 	count_response(ctx, status);
 }
 
+/* Whether a field that was set says the content type, which then goes before what the answer says. */
+static bool has_type(const struct ouro_ctx *ctx)
+{
+	for (size_t i = 0; i < ctx->field_count; i++)
+		if (ouro_str_eq_nocase(ctx->fields[i].name, OURO_STR("content-type")))
+			return true;
+	return false;
+}
+
 /* Writes a head and, where there is any, @body behind it. 0, -ENOTCONN or -EINVAL. */
 static int write_head(struct ouro_ctx *ctx, unsigned status, struct ouro_str content_type,
 		      enum ouro_framing framing, uint64_t content_length, struct ouro_str body)
@@ -86,7 +95,7 @@ static int write_head(struct ouro_ctx *ctx, unsigned status, struct ouro_str con
 	const struct ouro_response_head head = {
 		.status = (uint16_t)status,
 		.date = ouro_worker_date(ctx->worker),
-		.content_type = content_type,
+		.content_type = has_type(ctx) ? (struct ouro_str){ 0 } : content_type,
 		.framing = framing,
 		.content_length = content_length,
 		.persistence = persistence_of(ctx),
@@ -422,6 +431,10 @@ static int check_write(struct ouro_ctx *ctx, size_t bytes)
 		return -EINVAL;
 	if (ctx->length_known && bytes > ctx->length_left)
 		return -EMSGSIZE;
+	/* What paces a writer is the client, and it takes nothing here: one that writes without end must
+	 * not do so for ever. */
+	if (ctx->bodyless && !ctx->length_known)
+		return -EPIPE;
 	return ouro_stream_pending(ctx->stream) > PENDING_BYTES_MAX ? -ENOBUFS : 0;
 }
 
@@ -516,7 +529,7 @@ int ouro_end(struct ouro_ctx *ctx)
 
 bool ouro_is_answered(const struct ouro_ctx *ctx)
 {
-	return ctx->response != OURO_RESPONSE_NONE;
+	return ctx->response != OURO_RESPONSE_NONE && ctx->response != OURO_RESPONSE_RESET;
 }
 
 static bool is_engines_own(struct ouro_str name)

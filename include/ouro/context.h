@@ -36,7 +36,12 @@ OURO_API struct ouro_str ouro_pattern(const struct ouro_ctx *ctx);
  * no such parameter. A request with a malformed escape in one never reaches its handler (400). */
 OURO_API struct ouro_str ouro_param(struct ouro_ctx *ctx, const char *name);
 
-/* The same as a number, decimal with nothing around it: what {name:u64} and {name:i64} let through.
+/* The same as it stands in the path (in its canonical form, unless options.paths is OURO_PATHS_EXACT). A
+ * decoded value may hold slashes and "..", which came as %2F and within a segment: it is no file name
+ * before it was looked at, and of a tail only this one tells slashes from escaped ones. */
+OURO_API struct ouro_str ouro_param_raw(const struct ouro_ctx *ctx, const char *name);
+
+/* ouro_param() as a number, decimal with nothing around it: what {name:u64} and {name:i64} let through.
  * 0; -ENOENT where the route has no such parameter, -EINVAL where it is no number, -ERANGE where it
  * does not fit; @value is then untouched. */
 OURO_API int ouro_param_u64(struct ouro_ctx *ctx, const char *name, uint64_t *value);
@@ -148,7 +153,8 @@ OURO_API int ouro_begin(struct ouro_ctx *ctx, unsigned status, const char *conte
 /* Adds to the body: ouro_write() copies, ouro_write_slice() refers to the slice's buffer. On a fiber
  * they wait while much is queued already. 0; -EAGAIN, still queued, where the caller is not on a fiber
  * and should wait for ouro_on_drain(); -ENOBUFS, not queued, where it did not and several MiB are
- * waiting; -EINVAL where no response was begun or it has ended; -EMSGSIZE where it is more than was
+ * waiting; -EINVAL where no response was begun or it has ended; -EPIPE where the answer has no body (HEAD,
+ * 204, 304) and no length was announced, so that there is nothing to write; -EMSGSIZE where it is more than was
  * announced (nothing is queued); -ENOTCONN or -ECANCELED where the client has gone; -ENOMEM. */
 OURO_API int ouro_write(struct ouro_ctx *ctx, struct ouro_str data);
 OURO_API int ouro_write_slice(struct ouro_ctx *ctx, struct ouro_slice slice);

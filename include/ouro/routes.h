@@ -83,11 +83,14 @@ OURO_API int ouro_group_route_at(const char *file, int line, struct ouro_group *
 #endif
 
 /* Adds middleware: it runs for every route of the server or group (those in groups within it too),
- * outside of what is added later and of what inner groups have. A server's runs for requests that no
- * route fits as well. Middleware is a handler that calls ouro_next(); what it does behind that call it
- * does with the answer. 0; -EALREADY, -ENOMEM. */
+ * outside of what inner groups have. Of one group the lowest order is the outermost, of one order what was
+ * added first; without an order it is 0. A server's runs for requests that no route fits as well.
+ * Middleware is a handler that calls ouro_next(); what it does behind that call it does with the answer. 0;
+ * -EINVAL (NULL), -EALREADY, -E2BIG (more than 64 in one group). */
 OURO_API int ouro_server_use(struct ouro_server *server, ouro_handler_fn middleware);
+OURO_API int ouro_server_use_at(struct ouro_server *server, int order, ouro_handler_fn middleware);
 OURO_API int ouro_group_use(struct ouro_group *group, ouro_handler_fn middleware);
+OURO_API int ouro_group_use_at(struct ouro_group *group, int order, ouro_handler_fn middleware);
 
 /* Makes a group under @prefix ("/api", "/users/{id}"; "" for none) of the server's root group, or of
  * @parent, which owns it. @options (may be NULL) are the defaults of its routes; guards of groups and
@@ -161,7 +164,7 @@ enum ouro_hook {
 };
 
 /* Adds a hook. Of one phase the lowest @order comes first; of one order the one that was added first.
- * 0; -EINVAL, -EALREADY, -ENOMEM. */
+ * 0; -EINVAL, -EALREADY, -E2BIG (more than 32 of one phase). */
 OURO_API int ouro_server_hook(struct ouro_server *server, enum ouro_hook phase, int order,
 			      ouro_handler_fn hook);
 
