@@ -57,7 +57,6 @@ struct ouro_conns {
 	uint32_t touched_room;
 	ouro_conns_room_fn on_room;
 	void *on_room_arg;
-	uint32_t quiet_sweeps; /* sweeps since the pools were last trimmed */
 };
 
 /* Makes the table of @loop and hangs it into its turn. 0 or -ENOMEM. */
@@ -66,6 +65,10 @@ int ouro_conns_init(struct ouro_conns *conns, struct ouro_loop *loop,
 
 /* Frees the table; no connection may be open. */
 void ouro_conns_fini(struct ouro_conns *conns);
+
+/* Gives back half of what sends have not needed since the last call. Called now and then, also while
+ * no connection is open. */
+void ouro_conns_trim(struct ouro_conns *conns);
 
 /* Takes @fd over as a connection with @events and @user, and begins to receive. One that is closed or
  * set not to read by its on_open receives nothing; its slot is free again with the next flush. NULL

@@ -9,7 +9,6 @@
 
 enum {
 	SWEEP_MS = 100,          /* how late a deadline may be noticed */
-	SWEEPS_PER_TRIM = 20,    /* pools give back what two seconds did not need */
 	TOUCHED_ROOM_FIRST = 64, /* grows with the connections */
 };
 
@@ -26,12 +25,6 @@ static void schedule_sweep(struct ouro_conns *conns)
 	/* Out of memory here means that timeouts are noticed when the next connection comes. */
 	ouro_timer_set(&conns->loop->timers, &conns->sweep,
 		       conns->loop->now_ns + SWEEP_MS * UINT64_C(1000000));
-}
-
-static void trim_pools(struct ouro_conns *conns)
-{
-	ouro_sendq_pools_trim(&conns->pools);
-	ouro_pool_trim(&conns->zero_copies);
 }
 
 /* The peer takes nothing: also what the user wanted flushed has a time limit. */
@@ -83,10 +76,6 @@ static void on_sweep(struct ouro_timer *timer)
 		conns->check_ms[i] = 0;
 		check_conn(&conns->slots[i], now);
 	}
-	if (++conns->quiet_sweeps >= SWEEPS_PER_TRIM) {
-		conns->quiet_sweeps = 0;
-		trim_pools(conns);
-	}
 	if (conns->open_count > 0)
 		schedule_sweep(conns);
 }
@@ -133,6 +122,12 @@ void ouro_conns_fini(struct ouro_conns *conns)
 	ouro_sendq_pools_fini(&conns->pools);
 	ouro_pool_fini(&conns->zero_copies);
 	free(conns->touched);
+}
+
+void ouro_conns_trim(struct ouro_conns *conns)
+{
+	ouro_sendq_pools_trim(&conns->pools);
+	ouro_pool_trim(&conns->zero_copies);
 }
 
 /* Every connection may be touched in one turn, so there is always room for all of them. */

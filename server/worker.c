@@ -31,6 +31,7 @@ static void trim(struct ouro_worker *worker)
 	ouro_pool_trim(&worker->inq_items);
 	ouro_pool_trim(&worker->polls);
 	ouro_fibers_trim(&worker->fibers);
+	ouro_conns_trim(&worker->conns);
 }
 
 /* Comes back every two seconds, and gives back what these did not need. */

@@ -102,3 +102,28 @@ Test(sleepers, their_stacks_are_given_back)
 	cr_assert_lt(scene.site.worker->fibers.free_count, most / 100);
 	site_close(&scene.site);
 }
+
+Test(sleepers, their_memory_is_given_back_though_nobody_comes_any_more)
+{
+	static struct scene scene;
+	struct ouro_worker *worker;
+
+	fall_asleep(&scene);
+	worker = scene.site.worker;
+	cr_assert_geq(worker->exchanges.mapped_bytes, SLEEPERS * sizeof(struct ouro_ctx));
+	sim_advance(scene.site.loop, 2 * SLEEP_MS);
+	for (int i = 0; i < SLEEPERS; i++)
+		sim_peer_reset(scene.sleepers[i]);
+	sim_peer_reset(scene.other);
+	sim_settle(scene.site.loop);
+	cr_assert_eq(worker->conns.open_count, 0);
+	cr_assert_gt(worker->conns.pools.buffers.mapped_bytes, 0);
+	for (int ms = 0; ms < REST_MS; ms += 1000)
+		sim_advance(scene.site.loop, 1000);
+	cr_assert_eq(worker->exchanges.mapped_bytes, 0);
+	cr_assert_eq(worker->arenas.mapped_bytes, 0);
+	cr_assert_eq(worker->carries.mapped_bytes, 0);
+	cr_assert_eq(worker->conns.pools.queues.mapped_bytes, 0);
+	cr_assert_eq(worker->conns.pools.buffers.mapped_bytes, 0);
+	site_close(&scene.site);
+}
