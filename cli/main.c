@@ -120,6 +120,9 @@ int main(int argc, char **argv)
 {
 	const char *command = argc > 1 ? argv[1] : "";
 
+	for (int i = 2; i < argc; i++)
+		if (strcmp(argv[i], "--help") == 0)
+			command = "--help";
 	if (strcmp(command, "demo") == 0)
 		return serve_demo(argc - 2, argv + 2);
 	if (strcmp(command, "routes") == 0)

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum kind { KIND_U32, KIND_U64, KIND_BACKEND, KIND_PATHS, KIND_LISTEN, KIND_SWITCH };
+enum kind { KIND_U32, KIND_U64, KIND_BACKEND, KIND_PATHS, KIND_LEVEL, KIND_LISTEN, KIND_SWITCH };
 
 struct flag {
 	const char *name;
@@ -49,6 +49,7 @@ static const struct flag flags[] = {
 	FLAG("offload-threads", KIND_U32, offload_threads, "N    for offloaded work (4)"),
 	FLAG("offload-queue-max", KIND_U32, offload_queue_max,
 	     "N    offloaded work that waits for these (1024)"),
+	FLAG("log-level", KIND_LEVEL, log_level, "NAME info, warning, error or nothing (info)"),
 	FLAG("recv-buffers", KIND_U32, recv_buffers, "N    receive buffers of a loop (256)"),
 	FLAG("recv-buffer-bytes", KIND_U32, recv_buffer_bytes, "N    size of each (16384)"),
 	FLAG("completion-entries", KIND_U32, completion_entries,
@@ -112,6 +113,26 @@ static int parse_paths(const struct flag *flag, const char *text, enum ouro_path
 	return 0;
 }
 
+static int parse_level(const struct flag *flag, const char *text, enum ouro_log_level *level)
+{
+	static const char *const names[] = { "info", "warning", "error", "nothing" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(text, names[i]) == 0) {
+			*level = (enum ouro_log_level)i;
+			return 0;
+		}
+	return complain(flag->name, text, "it must be info, warning, error or nothing");
+}
+
+static int parse_switch(const struct flag *flag, const char *text, bool *on)
+{
+	if (text && strcmp(text, "true") != 0 && strcmp(text, "false") != 0)
+		return complain(flag->name, text, "it must be true or false");
+	*on = !text || strcmp(text, "true") == 0;
+	return 0;
+}
+
 static int set_flag(const struct flag *flag, const char *text, struct cli_options *options,
 		    const char **more)
 {
@@ -134,6 +155,8 @@ static int set_flag(const struct flag *flag, const char *text, struct cli_option
 		return parse_backend(flag, text, &options->server.backend);
 	case KIND_PATHS:
 		return parse_paths(flag, text, &options->server.paths);
+	case KIND_LEVEL:
+		return parse_level(flag, text, &options->server.log_level);
 	case KIND_LISTEN:
 		if (options->server.listen)
 			more[options->more_listen_count++] = text;
@@ -141,8 +164,7 @@ static int set_flag(const struct flag *flag, const char *text, struct cli_option
 			options->server.listen = text;
 		return 0;
 	case KIND_SWITCH:
-		*(bool *)(void *)member = true;
-		return 0;
+		return parse_switch(flag, text, (bool *)(void *)member);
 	}
 	return -EINVAL;
 }

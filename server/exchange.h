@@ -118,6 +118,7 @@ struct ouro_ctx {
 	bool hooks_failed;  /* one panicked: they are left out from now on */
 	bool panicking;     /* a callback did; what follows answers, not the suspended handler */
 	bool passing;       /* response hooks see the answer: no other can begin */
+	bool varies;        /* a Vary field says that Accept was looked at */
 	bool whole_body;    /* @body is all of it */
 	bool body_lost;     /* a piece of it, for want of memory: there is no going on */
 	uint8_t waiting;    /* enum ouro_waiting; not NOTHING: @fiber is suspended */

@@ -76,7 +76,7 @@ int ouro_negotiate(struct ouro_ctx *ctx, const char *const *offers, size_t count
 	int index = -1;
 
 	if (count > OFFERS_MAX)
-		count = OFFERS_MAX;
+		return -1;
 	for (size_t i = 0; i < count; i++)
 		types[i] = ouro_str_c(offers[i]);
 	while (ctx->readable && accept_count < ACCEPTS_MAX &&
@@ -84,6 +84,7 @@ int ouro_negotiate(struct ouro_ctx *ctx, const char *const *offers, size_t count
 		accepts[accept_count++] =
 			ouro_http1_value(ctx->head, ctx->parser.fields[index].value);
 	/* RFC 9110, 12.5.5: caches must know. What cannot be told does no harm. */
-	ouro_set_header(ctx, "vary", OURO_STR("accept"));
+	if (!ctx->varies && ouro_set_header(ctx, "vary", OURO_STR("accept")) == 0)
+		ctx->varies = true;
 	return ouro_negotiate_type(accepts, accept_count, types, count);
 }

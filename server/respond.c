@@ -552,7 +552,7 @@ int ouro_set_header(struct ouro_ctx *ctx, const char *name, struct ouro_str valu
 	struct ouro_field_line line = { ouro_str_c(name), value };
 
 	if (ctx->response > OURO_RESPONSE_HELD)
-		return -EALREADY;
+		return ctx->response == OURO_RESPONSE_RESET ? -ENOTCONN : -EALREADY;
 	if (!ouro_is_token(line.name) || is_engines_own(line.name) || !ouro_is_field_value(value))
 		return -EINVAL;
 	if (ctx->field_count == OURO_FIELDS_SET_MAX ||

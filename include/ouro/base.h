@@ -8,18 +8,25 @@
 extern "C" {
 #endif
 
-/* Marks what the shared library exports; everything else has hidden visibility. */
+/* Attributes, each of which may be defined beforehand, to nothing for what cannot read them. OURO_API
+ * marks what the shared library exports; everything else has hidden visibility. */
 #if defined(__GNUC__)
-#define OURO_API __attribute__((visibility("default")))
-#define OURO_PRINTF(format_index, first_arg)                                                       \
-	__attribute__((format(printf, format_index, first_arg)))
-#define OURO_NORETURN __attribute__((noreturn))
-#define OURO_SENTINEL __attribute__((sentinel))
+#define OURO_ATTRIBUTE_(what) __attribute__(what)
 #else
-#define OURO_API
-#define OURO_PRINTF(format_index, first_arg)
-#define OURO_NORETURN
-#define OURO_SENTINEL
+#define OURO_ATTRIBUTE_(what)
+#endif
+#ifndef OURO_API
+#define OURO_API OURO_ATTRIBUTE_((visibility("default")))
+#endif
+#ifndef OURO_PRINTF
+#define OURO_PRINTF(format_index, first_arg)                                                       \
+	OURO_ATTRIBUTE_((format(printf, format_index, first_arg)))
+#endif
+#ifndef OURO_NORETURN
+#define OURO_NORETURN OURO_ATTRIBUTE_((noreturn))
+#endif
+#ifndef OURO_SENTINEL
+#define OURO_SENTINEL OURO_ATTRIBUTE_((sentinel))
 #endif
 
 /* A borrowed view of @len bytes at @ptr, not NUL-terminated. It lives as long as what it

@@ -1,7 +1,8 @@
 /* The context: one request, its response, and the connection they are on.
  *
  * A context is valid from its handler's call until the handler has returned, its response is complete
- * and its request is read, or its on_gone callback has returned; it belongs to the loop that made it.
+ * and its request is read, or, where the client goes, its on_gone
+ * callback and the handler have returned; it belongs to the loop that made it.
  * Every view it gives lives as long. Its functions are called from its own handler, middleware, hooks
  * and callbacks, not from another context's, nor from other threads: for those take a ouro_ref
  * (ouro/wait.h). */
@@ -48,7 +49,7 @@ OURO_API int ouro_param_u64(struct ouro_ctx *ctx, const char *name, uint64_t *va
 OURO_API int ouro_param_i64(struct ouro_ctx *ctx, const char *name, int64_t *value);
 
 /* The first value of the query parameter @name (a C string), decoded; absent where there is none
- * or its escapes are malformed. */
+ * or its escapes are malformed. What others there are makes no difference. */
 OURO_API struct ouro_str ouro_query(struct ouro_ctx *ctx, const char *name);
 
 /* Called for each pair of the query, decoded, in order. False ends the walk. */
@@ -112,7 +113,8 @@ OURO_API int ouro_unset_header(struct ouro_ctx *ctx, const char *name);
 
 /* Answers with a complete body, which is copied. @content_type (a C string) may be NULL. 0;
  * -EALREADY where an answer was begun; -ENOTCONN where the client has gone; -EINVAL where @status
- * is not in 200 to 999 or the head would not fit; -ENOMEM. */
+ * is not in 200 to 999, @content_type has control characters or the head would not fit; -ENOMEM. A
+ * content type that ouro_set_header() set goes before @content_type. */
 OURO_API int ouro_send(struct ouro_ctx *ctx, unsigned status, const char *content_type,
 		       struct ouro_str body);
 
@@ -168,7 +170,7 @@ OURO_API int ouro_end(struct ouro_ctx *ctx);
 /* Writes a held answer now. 0; -EINVAL where none is held; errors as ouro_send(). */
 OURO_API int ouro_flush(struct ouro_ctx *ctx);
 
-/* Whether there is an answer, held or begun. */
+/* Whether there is an answer, held, begun or complete. */
 OURO_API bool ouro_is_answered(const struct ouro_ctx *ctx);
 
 /* The status of the answer; 0 where there is none. */
@@ -195,7 +197,7 @@ typedef void (*ouro_defer_fn)(void *arg);
 OURO_API int ouro_defer(struct ouro_ctx *ctx, ouro_defer_fn fn, void *arg);
 
 /* Ends this handler here and now: nothing of it runs any more but what it deferred. Panic hooks run,
- * then, where no answer was begun, 500 is answered; the connection is closed behind it. The message
+ * then, where no answer was written, 500 is answered; the connection is closed behind it. The message
  * (printf(3), at most 255 bytes) goes to the log. */
 OURO_API OURO_NORETURN void ouro_panic(struct ouro_ctx *ctx, const char *format, ...)
 	OURO_PRINTF(2, 3);
@@ -216,13 +218,14 @@ OURO_API const char *ouro_panic_message(const struct ouro_ctx *ctx);
 OURO_API int ouro_after(struct ouro_ctx *ctx, uint32_t ms, ouro_handler_fn fn);
 
 /* Calls @fn when the queued output has fallen to the low-water mark after it had been over the high
- * one. 0. */
+ * one: for who was told -EAGAIN, since otherwise it may never come. 0. */
 OURO_API int ouro_on_drain(struct ouro_ctx *ctx, ouro_handler_fn fn);
 
 /* ---- The connection ---- */
 
-/* Calls @fn when the response will not be completed: the client has gone or closed its side, the
- * connection has failed, or ouro_abort() was called. An answer then goes nowhere. It is the last
+/* Calls @fn when the handler's response will not be completed: the client has gone or closed its side, the
+ * connection has failed, ouro_abort() was called, or the engine has answered in its place (a body that is
+ * malformed, too large or late; handler_timeout_ms). An answer then goes nowhere. It is the last
  * that is heard of the context, and the place to let go of what belongs to it. */
 OURO_API void ouro_on_gone(struct ouro_ctx *ctx, ouro_handler_fn fn);
 

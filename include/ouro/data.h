@@ -65,7 +65,7 @@ OURO_API int ouro_json(struct ouro_ctx *ctx, unsigned status, struct yyjson_mut_
 
 /* Which of @offers (media types, C strings) the client prefers by its Accept field; the first where
  * that says nothing; -1 where it accepts none of them: then 406 is the answer, or the first. Sets Vary.
- */
+ * Of more than 32 offers it is -1. */
 OURO_API int ouro_negotiate(struct ouro_ctx *ctx, const char *const *offers, size_t count);
 
 #ifdef __cplusplus

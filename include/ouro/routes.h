@@ -70,7 +70,7 @@ OURO_API int ouro_server_route(struct ouro_server *server, const char *method, c
 OURO_API int ouro_group_route(struct ouro_group *group, const char *method, const char *pattern,
 			      ouro_handler_fn handler, const struct ouro_route_options *options);
 
-/* The same with the place of the call: @file must live as long as the server. */
+/* The same with the place of the call, which is copied. */
 OURO_API int ouro_server_route_at(const char *file, int line, struct ouro_server *server,
 				  const char *method, const char *pattern, ouro_handler_fn handler,
 				  const struct ouro_route_options *options);
@@ -189,7 +189,8 @@ OURO_API int ouro_server_declare(struct ouro_server *server,
 				 struct ouro_declared_route *const *first,
 				 struct ouro_declared_route *const *end);
 
-#if defined(__GNUC__) && !defined(__APPLE__)
+/* OURO_NO_DECLARED leaves them out, for what reads this header and is no compiler. */
+#if defined(__GNUC__) && !defined(__APPLE__) && !defined(OURO_NO_DECLARED)
 /* The linker names the ends of the section in which declared routes are listed. */
 extern struct ouro_declared_route *ouro_declared_first_[] __asm__("__start_ouro_routes")
 	__attribute__((weak, visibility("hidden")));
@@ -210,6 +211,31 @@ extern struct ouro_declared_route *ouro_declared_end_[] __asm__("__stop_ouro_rou
 #define OURO_NAME_(a, b) OURO_JOIN_(a, b)
 
 /* The optional rest are guards and limits. */
+#ifdef __cplusplus
+}
+template <ouro_handler_fn... middleware> struct ouro_middleware_ {
+	static const ouro_handler_fn list[];
+};
+template <ouro_handler_fn... middleware>
+const ouro_handler_fn ouro_middleware_<middleware...>::list[] = { middleware..., nullptr };
+extern "C" {
+#define OURO_DECLARE_(method_, pattern_, handler_, ...)                                            \
+	static ouro_declared_route OURO_NAME_(ouro_declared_, __LINE__) = []() {                   \
+		ouro_declared_route route_ = {};                                                   \
+		ouro_route_options &options_ = route_.options;                                     \
+		route_.method = (method_);                                                         \
+		route_.pattern = (pattern_);                                                       \
+		route_.handler = (handler_);                                                       \
+		route_.file = __FILE__;                                                            \
+		route_.line = __LINE__;                                                            \
+		(void)options_;                                                                    \
+		(void)(__VA_ARGS__ 0);                                                             \
+		return route_;                                                                     \
+	}();                                                                                       \
+	static ouro_declared_route *OURO_NAME_(ouro_declared_at_, __LINE__)                        \
+	OURO_RETAIN_ __attribute__((used, section("ouro_routes"))) =                               \
+		&OURO_NAME_(ouro_declared_, __LINE__)
+#else
 #define OURO_DECLARE_(method_, pattern_, handler_, ...)                                            \
 	static struct ouro_declared_route OURO_NAME_(ouro_declared_, __LINE__) = {                 \
 		.method = (method_),                                                               \
@@ -222,6 +248,7 @@ extern struct ouro_declared_route *ouro_declared_end_[] __asm__("__stop_ouro_rou
 	static struct ouro_declared_route *OURO_NAME_(ouro_declared_at_, __LINE__)                 \
 	OURO_RETAIN_ __attribute__((used, section("ouro_routes"))) =                               \
 		&OURO_NAME_(ouro_declared_, __LINE__)
+#endif
 
 /* OURO_GET("/users/{id}", user);
  * OURO_POST("/users", add_user, OURO_WHEN_HOST("api.example.com"), OURO_BODY_MAX(65536));
@@ -240,6 +267,19 @@ extern struct ouro_declared_route *ouro_declared_end_[] __asm__("__stop_ouro_rou
 /* OURO_ROUTE("GET, POST", "/form", form); */
 #define OURO_ROUTE(method, ...) OURO_DECLARE_(method, __VA_ARGS__, )
 
+#ifdef __cplusplus
+#define OURO_WHEN_HOST(pattern) options_.host = (pattern)
+#define OURO_WHEN_HEADER(name) options_.header = (name)
+#define OURO_WHEN_HEADER_IS(name, value) options_.header = (name), options_.header_value = (value)
+#define OURO_WHEN(guard_fn) options_.guard = (guard_fn)
+#define OURO_USE(...) options_.middleware = ouro_middleware_<__VA_ARGS__>::list
+#define OURO_NAME(route_name) options_.name = (route_name)
+#define OURO_BODY_MAX(bytes) options_.body_bytes_max = (bytes)
+#define OURO_BODY_TIMEOUT(ms) options_.body_timeout_ms = (ms)
+#define OURO_HANDLER_TIMEOUT(ms) options_.handler_timeout_ms = (ms)
+#define OURO_INLINE options_.run_inline = true
+#define OURO_HALF_CLOSE options_.half_close = true
+#else
 #define OURO_WHEN_HOST(pattern) .host = (pattern)
 #define OURO_WHEN_HEADER(name) .header = (name)
 #define OURO_WHEN_HEADER_IS(name, value) .header = (name), .header_value = (value)
@@ -255,6 +295,7 @@ extern struct ouro_declared_route *ouro_declared_end_[] __asm__("__stop_ouro_rou
 #define OURO_HANDLER_TIMEOUT(ms) .handler_timeout_ms = (ms)
 #define OURO_INLINE .run_inline = true
 #define OURO_HALF_CLOSE .half_close = true
+#endif
 #endif
 
 #ifdef __cplusplus

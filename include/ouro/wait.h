@@ -1,7 +1,7 @@
 /* Waiting, from handlers, middleware and hooks that run on a fiber: each call suspends its handler and
  * goes on in the line below when what it waits for is there, while the loop serves others.
  *
- * What they have in common: -ECANCELED, at once, when the client has gone or the connection is being
+ * What they have in common: -ENOMEM; -ECANCELED, at once, when the client has gone or the connection is being
  * closed (and from then on at every call; one that goes on calling 100 times panics). A client is not seen
  * to go while 64 KiB of what it sent are unread; -ETIMEDOUT where the route's handler_timeout_ms is over;
  * -EDEADLK where the caller is not on a fiber (an inline route, a callback, a hook of a connection or of
@@ -27,7 +27,8 @@ OURO_API int ouro_sleep(struct ouro_ctx *ctx, uint32_t ms);
  * handler's end; passing it to ouro_write_slice() keeps its buffer. The number of bytes, which are
  * never 0; 0 at the end of the body, with an empty @chunk; -EBADMSG where the body is malformed,
  * -EMSGSIZE where it is too large, -ETIMEDOUT where it did not come in time (the engine has then
- * answered, where no answer was begun); -EALREADY where ouro_on_body() was called; as above. */
+ * answered, where no answer was begun); -EALREADY where ouro_on_body() was called or the whole
+ * body was asked for (ouro_body(), a form, JSON); -ENOMEM, and then always; as above. */
 OURO_API ssize_t ouro_body_read(struct ouro_ctx *ctx, struct ouro_slice *chunk);
 
 /* Waits for all of the request body, or what ouro_body_read() has left of it, and makes it one piece,

@@ -59,5 +59,12 @@ class Installed:
             "-o", str(program), "-pthread", *libs, *others)
         return program
 
+    def build_cxx(self, source, compiler, *flags):
+        """A C++ program from `source`, against the shared library."""
+        program = self.root / f"{source.stem}-{compiler}{flags[0]}"
+        run(compiler, *flags, "-Wall", "-Wextra", "-Werror", *self.flags("--cflags", "ouro"),
+            str(source), "-o", str(program), *self.flags("--libs", "ouro"))
+        return program
+
     def environment(self, linkage):
         return {"LD_LIBRARY_PATH": str(self.library)} if linkage == "shared" else {}

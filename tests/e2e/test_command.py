@@ -39,6 +39,17 @@ class Command(unittest.TestCase):
         for line in lines:
             self.assertRegex(line[2], r"^demo\.c:\d+$")
 
+    def test_help_of_a_command(self):
+        for command in ("demo", "routes"):
+            result = run_ouro(command, "--help")
+            self.assertEqual(result.returncode, 0)
+            self.assertIn("usage: ouro", result.stdout)
+
+    def test_bad_switch_and_level(self):
+        self.assert_refused("demo", "--no-auto-options=0", saying="it must be true or false")
+        self.assert_refused("demo", "--log-level=loud",
+                            saying="it must be info, warning, error or nothing")
+
     def test_bad_paths(self):
         self.assert_refused("demo", "--paths=loose", saying="it must be canonical, redirect or exact")
 

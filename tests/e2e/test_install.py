@@ -2,11 +2,12 @@
 C++."""
 
 import os
+import pathlib
 import shutil
 import unittest
 
 from http_client import make_request
-from installed import Installed
+from installed import Installed, run
 from ouro_server import Server, environment, skip
 
 
@@ -31,8 +32,8 @@ class Install(unittest.TestCase):
         self.ask("static")
 
     def test_cxx(self):
-        """Declared routes use designated initialisers, which C++ has since 2020; what it warns of are
-        the fields that are left zero."""
+        """The examples are C: they use designated initialisers, which C++ has since 2020; what it
+        warns of are the fields that are left zero."""
         name = shutil.which("g++") or shutil.which("clang++")
         if not name:
             self.skipTest("there is no C++ compiler")
@@ -41,6 +42,16 @@ class Install(unittest.TestCase):
         with self.serve("echo", "shared", compiler) as server, server.connect() as connection:
             connection.send(make_request("POST", "/echo", body=b"a route with an option"))
             self.assertEqual(connection.read_response().body, b"a route with an option")
+
+
+    def test_declared_routes_in_cxx(self):
+        for name in filter(shutil.which, ("g++", "clang++")):
+            for standard in ("c++11", "c++20"):
+                with self.subTest(compiler=name, standard=standard):
+                    program = self.installed.build_cxx(
+                        pathlib.Path(__file__).with_name("declared.cc"), name,
+                        f"-std={standard}", "-Wpedantic")
+                    run(program, env=environment(**self.installed.environment("shared")))
 
 
 if __name__ == "__main__":
