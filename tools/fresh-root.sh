@@ -30,6 +30,8 @@ if [[ ${1:-} != --inside ]]; then
 		"Created-By: Packages" | sed -n 's/^Debian main //p' | head -n 1)}
 	[[ -n $mirror ]] || die "no Debian mirror known here; name one in MIRROR"
 	root=$(mktemp -d "${TMPDIR:-/tmp}/ouro-debian-$1.XXXXXX")
+	# It becomes the / of users other than root, too.
+	chmod 755 "$root"
 	# In the background, since the shell heeds no signal while it has a child in the foreground.
 	unshare --mount --pid --fork --kill-child "$0" --inside "$root" "$suite" "$mirror" "$top" \
 		"${2:-demo test}" &
