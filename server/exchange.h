@@ -13,6 +13,7 @@
 #include "ouro/data.h"
 #include "proto/http1_parse.h"
 #include "proto/http1_write.h"
+#include "proto/target.h"
 #include "router/router.h"
 #include "server/endpoint.h"
 #include "server/worker.h"
@@ -152,6 +153,9 @@ struct ouro_ctx {
 	const char *error_detail;
 	const char *panic_message;
 	const char *json_fault;
+	const struct ouro_query_pair
+		*form; /* @form_count pairs of it, decoded; NULL: not read yet */
+	size_t form_count;
 	struct ouro_str request_id;
 	struct ouro_str path; /* by which the route was found */
 

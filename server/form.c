@@ -30,22 +30,46 @@ static int read_form(struct ouro_ctx *ctx, char **copy, size_t *len)
 	return 0;
 }
 
-int ouro_form_each(struct ouro_ctx *ctx, ouro_pair_fn fn, void *arg)
+/* Decodes the pairs of the body at @copy, once: they are asked for one by one. */
+static int decode_form(struct ouro_ctx *ctx, char *copy, size_t len)
 {
-	/* Compilers that look across files, as when libouro.a is linked, do not see that it is set. */
-	struct ouro_query_pair pair = { 0 };
+	struct ouro_query_pair pair, *pairs;
 	struct ouro_form form;
-	size_t len;
-	char *copy;
-	int err = read_form(ctx, &copy, &len);
+	size_t count = 0, room = 1;
+	int err;
 
-	if (err)
-		return err;
+	for (size_t i = 0; i < len && room < FORM_PAIRS_MAX; i++)
+		room += copy[i] == '&';
+	pairs = ouro_arena_alloc(&ctx->arena, room * sizeof(*pairs));
+	if (!pairs)
+		return -ENOMEM;
 	ouro_form_init(&form, copy, len, FORM_PAIRS_MAX);
 	while ((err = ouro_form_next(&form, &pair)) > 0)
-		if (!fn(arg, pair.name, pair.value))
-			return 0;
-	return err < 0 ? -EBADMSG : 0;
+		pairs[count++] = pair;
+	if (err < 0)
+		return -EBADMSG;
+	ctx->form = pairs;
+	ctx->form_count = count;
+	return 0;
+}
+
+int ouro_form_each(struct ouro_ctx *ctx, ouro_pair_fn fn, void *arg)
+{
+	size_t len;
+	char *copy;
+	int err;
+
+	if (!ctx->form) {
+		err = read_form(ctx, &copy, &len);
+		if (!err)
+			err = decode_form(ctx, copy, len);
+		if (err)
+			return err;
+	}
+	for (size_t i = 0; i < ctx->form_count; i++)
+		if (!fn(arg, ctx->form[i].name, ctx->form[i].value))
+			break;
+	return 0;
 }
 
 struct search {

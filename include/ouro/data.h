@@ -31,7 +31,8 @@ OURO_API struct ouro_str ouro_sealed_cookie(struct ouro_ctx *ctx, const char *na
 
 /* ---- Forms (application/x-www-form-urlencoded) ---- */
 
-/* Waits for the body and walks its pairs, decoded, in order, at most 1000. 0; -EPROTONOSUPPORT where
+/* Waits for the body and walks its pairs, decoded once, in order, at most 1000: where anything is wrong with
+ * one of them, none. 0; -EPROTONOSUPPORT where
  * the content type is another; -EBADMSG at a malformed escape or too many pairs; as ouro_body(). */
 OURO_API int ouro_form_each(struct ouro_ctx *ctx, ouro_pair_fn fn, void *arg);
 

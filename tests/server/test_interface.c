@@ -172,8 +172,17 @@ static void endless(struct ouro_ctx *ctx)
 	ouro_reject(ctx, endless_result);
 }
 
+static void form(struct ouro_ctx *ctx)
+{
+	struct ouro_str one = ouro_form(ctx, "a"), other = ouro_form(ctx, "b");
+
+	cr_assert_null(ouro_form(ctx, "c").ptr);
+	ouro_textf(ctx, 200, "%.*s %.*s", (int)one.len, one.ptr, (int)other.len, other.ptr);
+}
+
 static void others(struct ouro_server *server)
 {
+	add(server, "POST", "/form", form);
 	add(server, "GET", "/n/{n}", numbers);
 	add(server, "GET", "/raw/{p...}", raw);
 	add(server, "GET", "/long", long_text);
@@ -250,5 +259,19 @@ Test(interface, a_writer_without_end_ends_where_there_is_no_body)
 	cr_assert(holds(site_ask(&site, peer, ASK("HEAD", "/endless", "")), "HTTP/1.1 200"));
 	cr_assert_eq(endless_result, -EPIPE);
 	cr_assert(holds(site_ask(&site, peer, GET("/asked?a=1")), "\r\n\r\n1"));
+	site_close(&site);
+}
+
+Test(interface, a_form_is_copied_and_decoded_once)
+{
+	struct site site;
+
+	site_open_with(&site, NULL, NULL, others);
+	cr_assert(is(site_answer(&site, "POST /form HTTP/1.1\r\nHost: a\r\nContent-Length: 13\r\n"
+					"Content-Type: application/x-www-form-urlencoded\r\n\r\n"
+					"a=1+2&b=%2541")
+			     .body,
+		     "1 2 %41"));
+	cr_assert_eq(site_counters(&site)->bytes_copied, 13);
 	site_close(&site);
 }
