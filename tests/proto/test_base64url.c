@@ -46,7 +46,7 @@ Test(base64url, encodes_what_lies_at_the_end_of_the_text)
 {
 	for (size_t len = 0; len < 80; len++) {
 		size_t text_len = OURO_BASE64URL_BYTES(len);
-		unsigned char data[80];
+		unsigned char data[80] = { 0 };
 		char apart[112], together[112];
 
 		for (size_t i = 0; i < len; i++)
