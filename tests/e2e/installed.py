@@ -49,10 +49,12 @@ class Installed:
         others = run("pkg-config", "--cflags", "--libs", *packages).split() if packages else []
         libs = self.flags("--libs", "ouro")
         if linkage == "static":
-            # Of ouro the archive and what stands behind it, of the system what there is.
-            libs = self.flags("--static", "--libs", "ouro")
-            libs = [str(self.library / "libouro.a") if lib == "-louro" else lib for lib in libs]
-            libs += flags
+            # Of ouro the archive, of what stands behind it the shared libraries: those know themselves
+            # what they need, and what their archives would need may not be installed.
+            behind = run(*self.pkg_config, "--print-requires-private", "ouro", env=self.env)
+            names = [line.split()[0] for line in behind.splitlines()]
+            libs = [str(self.library / "libouro.a"), *run("pkg-config", "--libs", *names).split(),
+                    *flags]
         program = self.root / f"{name}-{linkage}-{os.path.basename(compiler[0])}"
         run(*compiler, "-O1", "-Wall", "-Wextra", "-Werror",
             *self.flags("--cflags", "ouro"), str(EXAMPLES / f"{name}.c"),
