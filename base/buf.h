@@ -12,11 +12,11 @@
 typedef void (*ouro_buf_release_fn)(struct ouro_buf *buf);
 
 struct ouro_buf {
-	char *data; /* @size bytes of memory */
+	char *data; /* @size bytes of memory; NULL: a file (base/filebuf.h) */
 	uint32_t size;
 	uint32_t len; /* bytes at @data that mean something */
 	uint32_t refs;
-	uint32_t id;                 /* the owner's: index in its pool */
+	uint32_t id;                 /* the owner's: index in its pool; the descriptor of a file */
 	ouro_buf_release_fn release; /* takes the buffer back when @refs reaches 0 */
 	void *owner;                 /* the owner's: where @release puts it */
 	struct ouro_buf *next;       /* the owner's: free list */

@@ -22,8 +22,13 @@
 	X(bytes_received, "bytes received")                                                        \
 	X(bytes_sent, "bytes taken by the kernel")                                                 \
 	X(bytes_copied, "payload and head bytes moved in memory")                                  \
+	X(bytes_zero_copy,                                                                         \
+	  "bytes sent or received without having been in the program's memory, or from "           \
+	  "it without the kernel's copy")                                                          \
 	X(bytes_rendered, "response head and small body bytes written into output buffers")        \
 	X(receive_starved, "receives that waited for a free buffer")                               \
+	X(file_reads,                                                                              \
+	  "pieces of files that were read ahead by another thread before they were sent")          \
 	X(sends_direct, "sends made by the loop itself")                                           \
 	X(sends_queued, "sends handed to the ring")                                                \
 	X(sends_zero_copy, "zero-copy sends")                                                      \

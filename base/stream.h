@@ -33,7 +33,11 @@ struct ouro_stream_ops {
 	 * is needed elsewhere. 0; -EPIPE when closing; -ENOMEM, and then the stream
 	 * fails. */
 	int (*write)(struct ouro_stream *stream, struct ouro_slice slice);
-	/* Bytes queued and not yet taken by the kernel. */
+	/* Queues @len bytes (> 0) from @offset of @file, a file buffer, which is referenced. Errors as of
+	 * write. A file that turns out to end before fails the stream with -ENODATA. */
+	int (*write_file)(struct ouro_stream *stream, struct ouro_buf *file, uint64_t offset,
+			  uint64_t len);
+	/* Bytes queued, of files too, and not yet taken by the kernel. */
 	size_t (*pending)(const struct ouro_stream *stream);
 	/* Stops or restarts on_input. What was received before may still arrive once stopped. */
 	void (*set_reading)(struct ouro_stream *stream, bool on);
@@ -87,6 +91,12 @@ static inline void ouro_stream_commit(struct ouro_stream *stream, size_t bytes)
 static inline int ouro_stream_write(struct ouro_stream *stream, struct ouro_slice slice)
 {
 	return stream->ops->write(stream, slice);
+}
+
+static inline int ouro_stream_write_file(struct ouro_stream *stream, struct ouro_buf *file,
+					 uint64_t offset, uint64_t len)
+{
+	return stream->ops->write_file(stream, file, offset, len);
 }
 
 static inline size_t ouro_stream_pending(const struct ouro_stream *stream)

@@ -144,6 +144,10 @@ int ouro_backend_run_ready(struct ouro_backend *backend);
 /* Sends by system call what @send holds; as sendmsg(2). */
 ssize_t ouro_backend_send(const struct ouro_op_send *send, int flags);
 
+/* Sends what @send, an OURO_OP_SEND_FILE, says, on a descriptor that does not block: sets its result
+ * and was_copied. False where it would block. */
+bool ouro_backend_send_file(struct ouro_op_send *send);
+
 /* Reads CLOCK_MONOTONIC and the wall clock, for backends on real time. */
 void ouro_backend_read_real_clock(struct ouro_backend *backend, struct ouro_clock *clock);
 

@@ -310,11 +310,29 @@ static int conn_write(struct ouro_stream *stream, struct ouro_slice slice)
 	return err;
 }
 
+static int conn_write_file(struct ouro_stream *stream, struct ouro_buf *file, uint64_t offset,
+			   uint64_t len)
+{
+	struct ouro_conn *conn = ouro_conn_of(stream);
+	int err;
+
+	if (conn->state != OURO_CONN_OPEN)
+		return -EPIPE;
+	err = sendq_of(conn) ? ouro_sendq_append_file(conn->out, file, offset, len) : -ENOMEM;
+	if (err)
+		ouro_conn_fail(conn, err);
+	else
+		note_high(conn);
+	return err;
+}
+
 static size_t conn_pending(const struct ouro_stream *stream)
 {
 	const struct ouro_conn *conn = ouro_conn_of(stream);
 
-	return conn->out ? conn->out->bytes : 0;
+	if (!conn->out)
+		return 0;
+	return conn->out->bytes < SIZE_MAX ? (size_t)conn->out->bytes : SIZE_MAX;
 }
 
 static void conn_set_reading(struct ouro_stream *stream, bool on)
@@ -362,6 +380,7 @@ static const struct ouro_stream_ops conn_ops = {
 	.reserve = conn_reserve,
 	.commit = conn_commit,
 	.write = conn_write,
+	.write_file = conn_write_file,
 	.pending = conn_pending,
 	.set_reading = conn_set_reading,
 	.close = conn_close,

@@ -25,16 +25,19 @@ struct ouro_conn {
 	uint16_t serial_high;    /* of its id; the low part is the receive's tag */
 	uint16_t facts;          /* enum in conn.c */
 	uint8_t state;           /* enum ouro_conn_state */
-	uint8_t sends_in_flight; /* the queue's own and zero-copy ones */
+	uint8_t sends_in_flight; /* the queue's own, zero-copy ones, a piece of a file being read */
 };
 
 static_assert(sizeof(struct ouro_conn) <= 88, "a server has many idle connections");
+
+struct ouro_offload;
 
 struct ouro_conns_options {
 	uint32_t connections_max;
 	uint32_t write_timeout_ms;    /* without the peer taking output: reset */
 	uint32_t linger_ms;           /* for the peer's FIN after ours */
 	uint32_t zero_copy_bytes_min; /* sends of fewer bytes are copied; 0: all are */
+	struct ouro_offload *offload; /* reads files that are not cached; NULL: the loop does */
 };
 
 /* Called when a slot became free while the table had been full. */
@@ -51,6 +54,7 @@ struct ouro_conns {
 	struct ouro_conns_options options;
 	struct ouro_sendq_pools pools;
 	struct ouro_pool zero_copies; /* zero-copy sends in flight */
+	struct ouro_pool file_reads;  /* pieces of files being read */
 	struct ouro_timer sweep;      /* looks at check_ms; set while connections are open */
 	struct ouro_conn **touched;   /* connections to flush at the end of the turn */
 	uint32_t touched_count;

@@ -20,6 +20,7 @@ enum {
 	CONN_ZC_ASKED = 1 << 9,    /* it is known whether zero-copy can pay here */
 	CONN_ZC_PAYS = 1 << 10,    /* it can: not a local peer, and nothing was copied so far */
 	CONN_ZC_BUSY = 1 << 11,    /* a zero-copy send has not had its result yet */
+	CONN_FILE_READ = 1 << 12,  /* another thread reads what is to be sent next */
 };
 
 /* Zero-copy sends of one connection that wait for their notification. */
@@ -38,6 +39,13 @@ void ouro_conn_send(struct ouro_conn *conn);
 
 /* Size of what conn_send.c takes from struct ouro_conns.zero_copies. */
 size_t ouro_conn_zero_copy_bytes(void);
+
+/* Whether @send, a piece of the file at the head of the queue, can be sent without waiting for a disk.
+ * If not, it is read by another thread, after which the connection is touched (conn_file.c). */
+bool ouro_conn_file_is_ready(struct ouro_conn *conn, const struct ouro_op_send *send);
+
+/* Size of what conn_file.c takes from struct ouro_conns.file_reads. */
+size_t ouro_conn_file_read_bytes(void);
 
 /* Looks at @conn when the 32-bit clock reaches @ms, or earlier (conn_table.c). */
 void ouro_conn_check_at(struct ouro_conn *conn, uint32_t ms);

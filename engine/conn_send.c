@@ -18,7 +18,8 @@ enum {
 struct zero_copy {
 	struct ouro_op_send send; /* first */
 	struct ouro_conn *conn;
-	bool taken; /* the result has come; the notification is still to come */
+	bool taken;    /* the result has come; the notification is still to come */
+	int32_t bytes; /* as it said; negative: an error */
 	uint32_t count;
 	struct iovec iov[OURO_SENDQ_SEGMENTS];
 	struct ouro_buf *buf[OURO_SENDQ_SEGMENTS];
@@ -53,7 +54,7 @@ static bool take_result(struct ouro_conn *conn, int32_t result)
 
 static void tell_drained(struct ouro_conn *conn)
 {
-	size_t pending = conn->out ? conn->out->bytes : 0;
+	uint64_t pending = conn->out ? conn->out->bytes : 0;
 
 	if (!(conn->facts & CONN_WAS_HIGH) || pending > OURO_STREAM_PENDING_LOW)
 		return;
@@ -62,13 +63,29 @@ static void tell_drained(struct ouro_conn *conn)
 		conn->stream.events->on_drain(&conn->stream);
 }
 
+static void count_file(struct ouro_conn *conn, struct ouro_op_send *send)
+{
+	struct ouro_counters *counters = &conn->conns->loop->counters;
+
+	/* The file has become shorter than it was. What was announced can neither be sent nor be made
+	 * up: the peer must see that it is not whole. */
+	if (send->op.result == 0)
+		send->op.result = -ENODATA;
+	if (send->op.result > 0)
+		ouro_counter_add(send->was_copied ? &counters->bytes_copied
+						  : &counters->bytes_zero_copy,
+				 (uint64_t)send->op.result);
+}
+
 /* A send of the queue has ended, now or in flight. */
 static void finish_send(struct ouro_conn *conn)
 {
 	struct ouro_sendq *out = conn->out;
-	const struct ouro_op_send *send = &out->send;
+	struct ouro_op_send *send = &out->send;
 
 	conn->sends_in_flight--;
+	if (send->op.kind == OURO_OP_SEND_FILE)
+		count_file(conn, send);
 	/* A send with a close behind it has closed the socket when it took everything, even if
 	 * the connection was failed in the meantime. */
 	if (send->close_after && send->op.result == (int32_t)send->bytes)
@@ -125,6 +142,7 @@ static void on_zero_copy(struct ouro_op *op, struct ouro_buf *buf, unsigned flag
 	(void)buf;
 	if (!zc->taken) {
 		zc->taken = true;
+		zc->bytes = op->result;
 		conn->facts &= (uint16_t)~CONN_ZC_BUSY;
 		if (conn->state != OURO_CONN_CLOSING)
 			take_zero_copy_result(conn, op->result);
@@ -132,6 +150,9 @@ static void on_zero_copy(struct ouro_op *op, struct ouro_buf *buf, unsigned flag
 	if (flags & OURO_OP_COPIED)
 		conn->facts &= (uint16_t)~CONN_ZC_PAYS;
 	if (!(flags & OURO_OP_MORE)) {
+		if (!(flags & OURO_OP_COPIED) && zc->bytes > 0)
+			ouro_counter_add(&conn->conns->loop->counters.bytes_zero_copy,
+					 (uint64_t)zc->bytes);
 		conn->sends_in_flight--;
 		drop_zero_copy(zc);
 	}
@@ -202,6 +223,7 @@ static bool start_zero_copy(struct ouro_conn *conn, const struct msghdr *msg, si
 		return false;
 	zc->conn = conn;
 	zc->taken = false;
+	zc->bytes = 0;
 	zc->count = (uint32_t)msg->msg_iovlen;
 	for (uint32_t i = 0; i < zc->count; i++) {
 		zc->iov[i] = msg->msg_iov[i];
@@ -240,13 +262,19 @@ static bool send_next(struct ouro_conn *conn)
 		release_queue(conn);
 		return false;
 	}
-	send->bytes = ouro_sendq_gather(conn->out, &send->msg);
-	if (zero_copy_pays(conn, send->bytes) && start_zero_copy(conn, &send->msg, send->bytes))
-		return false;
-	send->op.kind = OURO_OP_SEND;
+	ouro_sendq_gather(conn->out, send);
+	send->close_after = false;
+	if (send->op.kind == OURO_OP_SEND_FILE) {
+		if (!ouro_conn_file_is_ready(conn, send))
+			return false;
+	} else {
+		if (zero_copy_pays(conn, send->bytes) &&
+		    start_zero_copy(conn, &send->msg, send->bytes))
+			return false;
+		send->close_after = closes_after(conn, send->bytes);
+	}
 	send->op.fd = conn->recv.fd;
 	send->op.on_complete = on_sent;
-	send->close_after = closes_after(conn, send->bytes);
 	conn->sends_in_flight++;
 	if (backend->ops->submit(backend, &send->op) == OURO_SUBMIT_PENDING)
 		return false;
@@ -256,9 +284,10 @@ static bool send_next(struct ouro_conn *conn)
 
 void ouro_conn_send(struct ouro_conn *conn)
 {
-	size_t sent = 0;
+	uint64_t sent = 0;
 
-	while (conn->out && !conn->out->send.op.in_flight && !(conn->facts & CONN_ZC_BUSY)) {
+	while (conn->out && !conn->out->send.op.in_flight &&
+	       !(conn->facts & (CONN_ZC_BUSY | CONN_FILE_READ))) {
 		if (sent > FLUSH_BYTES_MAX) {
 			ouro_conn_touch(conn);
 			break;

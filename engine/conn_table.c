@@ -103,6 +103,7 @@ int ouro_conns_init(struct ouro_conns *conns, struct ouro_loop *loop,
 	}
 	ouro_sendq_pools_init(&conns->pools);
 	ouro_pool_init(&conns->zero_copies, ouro_conn_zero_copy_bytes());
+	ouro_pool_init(&conns->file_reads, ouro_conn_file_read_bytes());
 	conns->sweep.on_due = on_sweep;
 	loop->flush = ouro_conns_flush;
 	loop->flush_arg = conns;
@@ -121,6 +122,7 @@ void ouro_conns_fini(struct ouro_conns *conns)
 		munmap(conns->check_ms, max * sizeof(*conns->check_ms));
 	ouro_sendq_pools_fini(&conns->pools);
 	ouro_pool_fini(&conns->zero_copies);
+	ouro_pool_fini(&conns->file_reads);
 	free(conns->touched);
 }
 
@@ -128,6 +130,7 @@ void ouro_conns_trim(struct ouro_conns *conns)
 {
 	ouro_sendq_pools_trim(&conns->pools);
 	ouro_pool_trim(&conns->zero_copies);
+	ouro_pool_trim(&conns->file_reads);
 }
 
 /* Every connection may be touched in one turn, so there is always room for all of them. */

@@ -233,6 +233,7 @@ static void run_reader(struct epoll *epoll, struct file *file)
 		return;
 	case OURO_OP_SEND:
 	case OURO_OP_SEND_ZC:
+	case OURO_OP_SEND_FILE:
 	case OURO_OP_CLOSE:
 	case OURO_OP_POLL:
 		break;
@@ -255,8 +256,15 @@ static void close_file(struct epoll *epoll, int fd)
 /* Tries the send; false where it would block. */
 static bool try_send(struct epoll *epoll, struct ouro_op_send *send)
 {
-	ssize_t sent = ouro_backend_send(send, 0);
+	ssize_t sent;
 
+	if (send->op.kind == OURO_OP_SEND_FILE) {
+		if (!ouro_backend_send_file(send))
+			return false;
+		ouro_counter_add(&epoll->base.counters->sends_direct, 1);
+		return true;
+	}
+	sent = ouro_backend_send(send, 0);
 	if (sent < 0 && (errno == EAGAIN || errno == EINTR))
 		return false;
 	send->op.result = sent < 0 ? -errno : (int32_t)sent;
@@ -402,6 +410,7 @@ static enum ouro_submit epoll_submit(struct ouro_backend *backend, struct ouro_o
 		return OURO_SUBMIT_PENDING;
 	case OURO_OP_SEND:
 	case OURO_OP_SEND_ZC:
+	case OURO_OP_SEND_FILE:
 		return submit_send(epoll, (struct ouro_op_send *)(void *)op);
 	case OURO_OP_CLOSE:
 		close_file(epoll, op->fd);

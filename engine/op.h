@@ -18,6 +18,8 @@ enum ouro_op_kind {
 	OURO_OP_SEND_ZC,   /* the same from memory that stays the kernel's until the final
 	                    * completion, whose result means nothing; the one before it carries
 	                    * the result */
+	OURO_OP_SEND_FILE, /* struct ouro_op_send; result: bytes of the file taken; 0: it has no byte
+			    * at that place */
 	OURO_OP_CLOSE,     /* closes @fd; always finished at once */
 	OURO_OP_POLL,      /* struct ouro_op_poll; result: what holds, as poll(2) says, > 0 */
 };
@@ -53,6 +55,10 @@ struct ouro_op_send {
 	size_t bytes;      /* their sum */
 	bool close_after;  /* OURO_OP_SEND: once all @bytes are sent, close the descriptor. The
 	                    * result is then @bytes; a smaller one means that it is still open. */
+	bool more; /* OURO_OP_SEND: a file follows at once, and may share a packet with this */
+	bool was_copied; /* OURO_OP_SEND_FILE, set by the backend: the bytes went through memory */
+	int file_fd;     /* OURO_OP_SEND_FILE: @bytes from here, instead of @msg; ... */
+	uint64_t file_offset; /* ... open until the final completion */
 };
 
 /* Waits until one of @events (POLLIN, POLLOUT, POLLPRI, POLLRDHUP) holds, or POLLERR or POLLHUP does,

@@ -46,9 +46,14 @@ static struct ouro_buf *create_out_buf(struct ouro_sendq_pools *pools)
 }
 
 static void init_block(struct ouro_sendblock *block, uint16_t room, struct iovec *iov,
-		       struct ouro_buf **buf)
+		       struct ouro_buf **buf, uint64_t *offset)
 {
-	*block = (struct ouro_sendblock){ .room = room, .iov = iov, .buf = buf };
+	*block = (struct ouro_sendblock){
+		.room = room,
+		.iov = iov,
+		.buf = buf,
+		.offset = offset,
+	};
 }
 
 struct ouro_sendq *ouro_sendq_create(struct ouro_sendq_pools *pools)
@@ -61,8 +66,10 @@ struct ouro_sendq *ouro_sendq_create(struct ouro_sendq_pools *pools)
 	sendq->pools = pools;
 	sendq->tail_buf = NULL;
 	sendq->bytes = 0;
+	sendq->head_is_warm = false;
 	sendq->head = sendq->tail = &sendq->first;
-	init_block(&sendq->first, OURO_SENDQ_FIRST_SEGMENTS, sendq->first_iov, sendq->first_buf);
+	init_block(&sendq->first, OURO_SENDQ_FIRST_SEGMENTS, sendq->first_iov, sendq->first_buf,
+		   sendq->first_offset);
 	return sendq;
 }
 
@@ -110,6 +117,7 @@ static void move_segments(struct ouro_sendblock *from, struct ouro_sendblock *to
 	for (uint32_t i = from->head; i < from->count; i++) {
 		to->iov[to->count] = from->iov[i];
 		to->buf[to->count] = from->buf[i];
+		to->offset[to->count] = from->offset[i];
 		to->count++;
 	}
 	from->head = from->count = 0;
@@ -121,7 +129,7 @@ static int add_block(struct ouro_sendq *sendq)
 
 	if (!large)
 		return -ENOMEM;
-	init_block(&large->block, OURO_SENDQ_SEGMENTS, large->iov, large->buf);
+	init_block(&large->block, OURO_SENDQ_SEGMENTS, large->iov, large->buf, large->offset);
 	if (sendq->head == &sendq->first && !sendq->send.op.in_flight) {
 		/* What a turn wrote leaves as one send, so the few of the first block move over. */
 		move_segments(&sendq->first, &large->block);
@@ -133,18 +141,21 @@ static int add_block(struct ouro_sendq *sendq)
 	return 0;
 }
 
+/* The block that takes the next segment; NULL when out of memory. */
+static struct ouro_sendblock *block_with_room(struct ouro_sendq *sendq)
+{
+	if (sendq->tail->count == sendq->tail->room && add_block(sendq))
+		return NULL;
+	return sendq->tail;
+}
+
 /* Queues @slice, which is no longer than a segment may be. */
 static int append_segment(struct ouro_sendq *sendq, struct ouro_slice slice)
 {
-	struct ouro_sendblock *block = sendq->tail;
+	struct ouro_sendblock *block = block_with_room(sendq);
 
-	if (block->count == block->room) {
-		int err = add_block(sendq);
-
-		if (err)
-			return err;
-		block = sendq->tail;
-	}
+	if (!block)
+		return -ENOMEM;
 	/* iovec has no const; the memory is only read. */
 	block->iov[block->count].iov_base = (void *)(uintptr_t)slice.ptr;
 	block->iov[block->count].iov_len = slice.len;
@@ -167,6 +178,27 @@ int ouro_sendq_append(struct ouro_sendq *sendq, struct ouro_slice slice)
 			return err;
 		slice.ptr += piece.len;
 		slice.len -= piece.len;
+	}
+	return 0;
+}
+
+int ouro_sendq_append_file(struct ouro_sendq *sendq, struct ouro_buf *file, uint64_t offset,
+			   uint64_t len)
+{
+	while (len > 0) {
+		uint64_t piece = len < OURO_SENDQ_FILE_SEGMENT_MAX ? len
+								   : OURO_SENDQ_FILE_SEGMENT_MAX;
+		struct ouro_sendblock *block = block_with_room(sendq);
+
+		if (!block)
+			return -ENOMEM;
+		block->iov[block->count] = (struct iovec){ .iov_len = (size_t)piece };
+		block->buf[block->count] = ouro_buf_ref(file);
+		block->offset[block->count] = offset;
+		block->count++;
+		sendq->bytes += piece;
+		offset += piece;
+		len -= piece;
 	}
 	return 0;
 }
@@ -206,18 +238,44 @@ int ouro_sendq_commit(struct ouro_sendq *sendq, size_t bytes)
 	return 0;
 }
 
-size_t ouro_sendq_gather(struct ouro_sendq *sendq, struct msghdr *msg)
+static void gather_file(const struct ouro_sendblock *block, struct ouro_op_send *send)
 {
-	struct ouro_sendblock *block = sendq->head;
+	size_t len = block->iov[block->head].iov_len;
+
+	send->op.kind = OURO_OP_SEND_FILE;
+	send->bytes = len < OURO_SENDQ_FILE_BYTES_MAX ? len : OURO_SENDQ_FILE_BYTES_MAX;
+	send->file_fd = ouro_filebuf_fd(block->buf[block->head]);
+	send->file_offset = block->offset[block->head];
+}
+
+/* Whether a file comes right behind segment @index of @block. */
+static bool file_follows(const struct ouro_sendblock *block, uint32_t index)
+{
+	if (index < block->count)
+		return ouro_buf_is_file(block->buf[index]);
+	block = block->next;
+	return block && ouro_buf_is_file(block->buf[block->head]);
+}
+
+void ouro_sendq_gather(struct ouro_sendq *sendq, struct ouro_op_send *send)
+{
+	const struct ouro_sendblock *block = sendq->head;
+	uint32_t end = block->head;
 	size_t bytes = 0;
 
-	for (uint32_t i = block->head; i < block->count; i++)
-		bytes += block->iov[i].iov_len;
-	*msg = (struct msghdr){
+	if (ouro_sendq_head_file(sendq)) {
+		gather_file(block, send);
+		return;
+	}
+	for (; end < block->count && !ouro_buf_is_file(block->buf[end]); end++)
+		bytes += block->iov[end].iov_len;
+	send->op.kind = OURO_OP_SEND;
+	send->msg = (struct msghdr){
 		.msg_iov = &block->iov[block->head],
-		.msg_iovlen = (size_t)(block->count - block->head),
+		.msg_iovlen = (size_t)(end - block->head),
 	};
-	return bytes;
+	send->bytes = bytes;
+	send->more = file_follows(block, end);
 }
 
 static void leave_sent_block(struct ouro_sendq *sendq)
@@ -232,17 +290,29 @@ static void leave_sent_block(struct ouro_sendq *sendq)
 	free_block(sendq, block);
 }
 
+/* Takes @bytes off the oldest segment of @block. */
+static void shorten(struct ouro_sendblock *block, size_t bytes)
+{
+	struct iovec *segment = &block->iov[block->head];
+
+	if (ouro_buf_is_file(block->buf[block->head]))
+		block->offset[block->head] += bytes;
+	else
+		segment->iov_base = (char *)segment->iov_base + bytes;
+	segment->iov_len -= bytes;
+}
+
 void ouro_sendq_consume(struct ouro_sendq *sendq, size_t bytes)
 {
 	assert(bytes <= sendq->bytes);
 	sendq->bytes -= bytes;
+	sendq->head_is_warm = false;
 	while (bytes > 0) {
 		struct ouro_sendblock *block = sendq->head;
 		struct iovec *segment = &block->iov[block->head];
 
 		if (bytes < segment->iov_len) {
-			segment->iov_base = (char *)segment->iov_base + bytes;
-			segment->iov_len -= bytes;
+			shorten(block, bytes);
 			return;
 		}
 		bytes -= segment->iov_len;

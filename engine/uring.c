@@ -5,7 +5,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -143,6 +145,19 @@ static void queue_send(struct ouro_uring *uring, const struct ouro_op_send *send
 	io_uring_sqe_set_data64(sqe, op_data(&send->op));
 }
 
+/* sendfile(2) can only be told by the descriptor not to block, and the ring wants descriptors that do.
+ * Nothing else looks at it meanwhile: the ring enters the kernel from this thread alone. */
+static bool send_file_directly(struct ouro_op_send *send)
+{
+	int on = 1, off = 0;
+	bool done;
+
+	ioctl(send->op.fd, FIONBIO, &on);
+	done = ouro_backend_send_file(send);
+	ioctl(send->op.fd, FIONBIO, &off);
+	return done;
+}
+
 /* The loop's own send. False where it would block. */
 static bool send_directly(struct ouro_op_send *send)
 {
@@ -160,8 +175,9 @@ static enum ouro_submit submit_send(struct ouro_uring *uring, struct ouro_op_sen
 {
 	bool small_turn = uring->turn_completions <= OURO_URING_DIRECT_SENDS_MAX;
 
-	/* A close right behind a send of our own costs less than the two as linked requests. */
-	if ((small_turn || send->close_after) && send_directly(send)) {
+	/* A close right behind a send of our own costs less than the two as linked requests; a file
+	 * behind it is sent by the loop as well. */
+	if ((small_turn || send->close_after || send->more) && send_directly(send)) {
 		ouro_counter_add(&uring->base.counters->sends_direct, 1);
 		return OURO_SUBMIT_FINISHED;
 	}
@@ -169,6 +185,26 @@ static enum ouro_submit submit_send(struct ouro_uring *uring, struct ouro_op_sen
 	send->close_after = false;
 	queue_send(uring, send);
 	ouro_counter_add(&uring->base.counters->sends_queued, 1);
+	return OURO_SUBMIT_PENDING;
+}
+
+static void queue_poll(struct ouro_uring *uring, const struct ouro_op *op, short events)
+{
+	struct io_uring_sqe *sqe = get_sqe(uring);
+
+	io_uring_prep_poll_add(sqe, op->fd, (unsigned short)events);
+	io_uring_sqe_set_data64(sqe, op_data(op));
+}
+
+/* Files are sent by the loop: as requests of the ring, splices go through threads of the kernel, which
+ * costs more (docs/zero-copy.md). The ring says when there is room again. */
+static enum ouro_submit submit_send_file(struct ouro_uring *uring, struct ouro_op_send *send)
+{
+	if (send_file_directly(send)) {
+		ouro_counter_add(&uring->base.counters->sends_direct, 1);
+		return OURO_SUBMIT_FINISHED;
+	}
+	queue_poll(uring, &send->op, POLLOUT);
 	return OURO_SUBMIT_PENDING;
 }
 
@@ -197,14 +233,6 @@ static void queue_close(struct ouro_uring *uring, struct ouro_op *op)
 	io_uring_sqe_set_data64(sqe, DATA_IGNORE);
 }
 
-static void queue_poll(struct ouro_uring *uring, const struct ouro_op_poll *poll)
-{
-	struct io_uring_sqe *sqe = get_sqe(uring);
-
-	io_uring_prep_poll_add(sqe, poll->op.fd, (unsigned short)poll->events);
-	io_uring_sqe_set_data64(sqe, op_data(&poll->op));
-}
-
 static enum ouro_submit uring_submit(struct ouro_backend *backend, struct ouro_op *op)
 {
 	struct ouro_uring *uring = uring_of(backend);
@@ -228,12 +256,15 @@ static enum ouro_submit uring_submit(struct ouro_backend *backend, struct ouro_o
 	case OURO_OP_SEND_ZC:
 		queue_send_zc(uring, (struct ouro_op_send *)(void *)op);
 		break;
+	case OURO_OP_SEND_FILE:
+		submitted = submit_send_file(uring, (struct ouro_op_send *)(void *)op);
+		break;
 	case OURO_OP_CLOSE:
 		queue_close(uring, op);
 		op->result = 0;
 		return OURO_SUBMIT_FINISHED;
 	case OURO_OP_POLL:
-		queue_poll(uring, (struct ouro_op_poll *)(void *)op);
+		queue_poll(uring, op, ((struct ouro_op_poll *)(void *)op)->events);
 		break;
 	}
 	if (submitted == OURO_SUBMIT_PENDING)
@@ -309,6 +340,21 @@ static void complete_send_zc(struct ouro_uring *uring, struct ouro_op *op, unsig
 	op->on_complete(op, NULL, out);
 }
 
+/* The socket of a file takes more, or is in trouble, which the next try will tell. */
+static void complete_send_file(struct ouro_uring *uring, struct ouro_op_send *send)
+{
+	bool ends = send->op.result < 0 || send->op.cancelled;
+
+	if (!ends && !send_file_directly(send)) {
+		queue_poll(uring, &send->op, POLLOUT);
+		return;
+	}
+	if (send->op.cancelled && send->op.result > 0)
+		send->op.result = -ECANCELED;
+	ouro_backend_end(&uring->base, &send->op);
+	send->op.on_complete(&send->op, NULL, 0);
+}
+
 static void complete_op(struct ouro_uring *uring, uint64_t data, int32_t result, unsigned flags)
 {
 	struct ouro_op *op = (struct ouro_op *)(uintptr_t)(data & ADDRESS_MASK);
@@ -326,6 +372,10 @@ static void complete_op(struct ouro_uring *uring, uint64_t data, int32_t result,
 	case OURO_OP_SEND_ZC:
 		op->result = result;
 		complete_send_zc(uring, op, flags);
+		return;
+	case OURO_OP_SEND_FILE:
+		op->result = result;
+		complete_send_file(uring, (struct ouro_op_send *)(void *)op);
 		return;
 	case OURO_OP_SEND:
 	case OURO_OP_ACCEPT:

@@ -515,8 +515,12 @@ static void idle_on_drain(struct ouro_stream *stream)
 static void idle_on_check(struct ouro_stream *stream)
 {
 	struct ouro_worker *worker = stream->user;
-	uint32_t due = stream->stamp_ms + options_of(worker)->idle_timeout_ms;
+	uint32_t due;
 
+	/* Its last answer is still on its way: how fast it has to go is another deadline. */
+	if (ouro_stream_pending(stream) > 0)
+		stream->stamp_ms = now_ms(worker);
+	due = stream->stamp_ms + options_of(worker)->idle_timeout_ms;
 	if (!ouro_ms_reached(now_ms(worker), due)) {
 		ouro_stream_check_at(stream, due);
 		return;

@@ -217,6 +217,7 @@ int ouro_worker_open(struct ouro_worker *worker)
 		.write_timeout_ms = options->write_timeout_ms,
 		.linger_ms = OURO_LINGER_MS,
 		.zero_copy_bytes_min = options->zero_copy_bytes_min,
+		.offload = worker->server->offload,
 	};
 	int err = open_loop(worker);
 

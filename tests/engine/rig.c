@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static void write_log(void *arg, enum ouro_log_level level, const char *line)
 {
@@ -118,6 +119,7 @@ void rig_open(struct rig *rig, const struct rig_options *options)
 		.write_timeout_ms = or_default(o->write_timeout_ms, 30000),
 		.linger_ms = or_default(o->linger_ms, 2000),
 		.zero_copy_bytes_min = o->zero_copy_bytes_min,
+		.offload = o->offload,
 	};
 
 	*rig = (struct rig){ .log = { .write = write_log, .arg = rig }, .user = &passive };
@@ -142,6 +144,7 @@ void rig_close(struct rig *rig)
 	cr_assert_eq(rig->conns.pools.blocks.used_count, 0);
 	cr_assert_eq(rig->conns.pools.buffers.used_count, 0);
 	cr_assert_eq(rig->conns.zero_copies.used_count, 0);
+	cr_assert_eq(rig->conns.file_reads.used_count, 0);
 	while (rig->all) {
 		struct rig_conn *conn = rig->all;
 
@@ -198,6 +201,22 @@ void rig_fill(char *out, size_t len, size_t offset)
 {
 	for (size_t i = 0; i < len; i++)
 		out[i] = filling(offset + i);
+}
+
+struct ouro_buf *rig_file(size_t len)
+{
+	char path[] = "/var/tmp/ouro-test-XXXXXX", *text = malloc(len + 1);
+	int fd = mkstemp(path);
+	struct ouro_buf *file;
+
+	cr_assert_geq(fd, 0);
+	unlink(path);
+	rig_fill(text, len, 0);
+	cr_assert_eq(pwrite(fd, text, len, 0), (ssize_t)len);
+	free(text);
+	file = ouro_filebuf_create(fd);
+	cr_assert_not_null(file);
+	return file;
 }
 
 bool rig_is_filled(const char *got, size_t len)

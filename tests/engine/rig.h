@@ -3,6 +3,7 @@
 #ifndef OURO_TESTS_ENGINE_RIG_H
 #define OURO_TESTS_ENGINE_RIG_H
 
+#include "base/filebuf.h"
 #include "engine/conn.h"
 #include "engine/listener.h"
 #include "support/sim.h"
@@ -17,6 +18,7 @@ struct rig_options {
 	uint32_t zero_copy_bytes_min; /* 0: none */
 	uint32_t recv_buffers;        /* 0: 8 */
 	uint32_t recv_buffer_bytes;   /* 0: 256 */
+	struct ouro_offload *offload; /* reads files that are not cached */
 };
 
 struct rig_conn;
@@ -73,6 +75,9 @@ void rig_say(struct rig_conn *conn, const char *text);
 
 /* @len bytes of a text in which every place is different from its neighbourhood, from @offset. */
 void rig_fill(char *out, size_t len, size_t offset);
+
+/* A file of @len bytes of that text, gone with its last reference. */
+struct ouro_buf *rig_file(size_t len);
 
 /* Whether @got is the first bytes of that text. */
 bool rig_is_filled(const char *got, size_t len);

@@ -8,7 +8,8 @@
 enum { TOTAL_MAX = 400000, OPERATIONS = 4000 };
 
 static struct ouro_sendq_pools pools;
-static char *model; /* all that was ever queued */
+static char *model; /* all that was ever queued; a file holds the same */
+static struct ouro_buf *file;
 static size_t queued, consumed;
 
 static void open_pools(void)
@@ -16,6 +17,7 @@ static void open_pools(void)
 	ouro_sendq_pools_init(&pools);
 	model = malloc(TOTAL_MAX);
 	rig_fill(model, TOTAL_MAX, 0);
+	file = rig_file(TOTAL_MAX);
 }
 
 static void close_pools(void)
@@ -24,6 +26,8 @@ static void close_pools(void)
 	cr_assert_eq(pools.blocks.used_count, 0);
 	cr_assert_eq(pools.buffers.used_count, 0);
 	ouro_sendq_pools_fini(&pools);
+	cr_assert_eq(file->refs, 1);
+	ouro_buf_unref(file);
 	free(model);
 }
 
@@ -36,6 +40,12 @@ static void append(struct ouro_sendq *sendq, size_t len)
 	memcpy(buf->data, model + queued, len);
 	cr_assert_eq(ouro_sendq_append(sendq, (struct ouro_slice){ buf->data, len, buf }), 0);
 	ouro_buf_unref(buf);
+	queued += len;
+}
+
+static void append_file(struct ouro_sendq *sendq, size_t len)
+{
+	cr_assert_eq(ouro_sendq_append_file(sendq, file, queued, len), 0);
 	queued += len;
 }
 
@@ -52,20 +62,28 @@ static void render(struct ouro_sendq *sendq, size_t reserved, size_t len)
 /* What the next send would take must be the next bytes of the model. */
 static size_t check_gather(struct ouro_sendq *sendq)
 {
-	struct msghdr msg;
-	size_t bytes = ouro_sendq_gather(sendq, &msg), sum = 0;
+	struct ouro_op_send send = { 0 };
+	size_t sum = 0;
 
 	cr_assert_eq(sendq->bytes, queued - consumed);
-	for (size_t i = 0; i < msg.msg_iovlen; i++) {
-		cr_assert_eq(memcmp(msg.msg_iov[i].iov_base, model + consumed + sum,
-				    msg.msg_iov[i].iov_len),
-			     0);
-		sum += msg.msg_iov[i].iov_len;
+	if (sendq->bytes == 0)
+		return 0;
+	ouro_sendq_gather(sendq, &send);
+	cr_assert_gt(send.bytes, 0);
+	cr_assert_leq(send.bytes, sendq->bytes);
+	if (send.op.kind == OURO_OP_SEND_FILE) {
+		cr_assert_eq(send.file_fd, ouro_filebuf_fd(file));
+		cr_assert_eq(send.file_offset, consumed);
+		return send.bytes;
 	}
-	cr_assert_eq(sum, bytes);
-	cr_assert_leq(bytes, sendq->bytes);
-	cr_assert(bytes > 0 || sendq->bytes == 0);
-	return bytes;
+	for (size_t i = 0; i < send.msg.msg_iovlen; i++) {
+		cr_assert_eq(memcmp(send.msg.msg_iov[i].iov_base, model + consumed + sum,
+				    send.msg.msg_iov[i].iov_len),
+			     0);
+		sum += send.msg.msg_iov[i].iov_len;
+	}
+	cr_assert_eq(sum, send.bytes);
+	return send.bytes;
 }
 
 static void consume(struct ouro_sendq *sendq, size_t len)
@@ -85,9 +103,12 @@ Test(sendq, random_operations_do_as_a_flat_string)
 			size_t len = (size_t)(rand() % (rand() % 8 ? 100 : 8000));
 			size_t gathered = check_gather(sendq);
 
-			switch (rand() % 4) {
+			switch (rand() % 5) {
 			case 0:
 				append(sendq, len);
+				break;
+			case 4:
+				append_file(sendq, len);
 				break;
 			case 1:
 			case 2:
@@ -126,13 +147,63 @@ Test(sendq, any_number_of_bytes_may_be_consumed)
 Test(sendq, pieces_rendered_one_after_the_other_are_one_segment)
 {
 	struct ouro_sendq *sendq = ouro_sendq_create(&pools);
-	struct msghdr msg;
+	struct ouro_op_send send = { 0 };
 
 	queued = consumed = 0;
 	for (int i = 0; i < 50; i++)
 		render(sendq, 100, 100);
-	ouro_sendq_gather(sendq, &msg);
-	cr_assert_eq(msg.msg_iovlen, 1);
+	ouro_sendq_gather(sendq, &send);
+	cr_assert_eq(send.msg.msg_iovlen, 1);
+	ouro_sendq_destroy(sendq);
+}
+
+Test(sendq, memory_before_a_file_says_that_more_follows)
+{
+	struct ouro_op_send send = { 0 };
+
+	queued = consumed = 0;
+	/* So many that the file is the first of the next block. */
+	for (int i = 0; i < OURO_SENDQ_FIRST_SEGMENTS + OURO_SENDQ_SEGMENTS; i++) {
+		struct ouro_sendq *other = ouro_sendq_create(&pools);
+
+		for (int j = 0; j <= i; j++)
+			append(other, 10);
+		append_file(other, 10);
+		append(other, 10);
+		do {
+			ouro_sendq_gather(other, &send);
+			cr_assert_eq(send.op.kind, OURO_OP_SEND);
+			ouro_sendq_consume(other, send.bytes);
+		} while (!send.more);
+		ouro_sendq_gather(other, &send);
+		cr_assert_eq(send.op.kind, OURO_OP_SEND_FILE);
+		cr_assert_eq(send.bytes, 10);
+		ouro_sendq_consume(other, 10);
+		ouro_sendq_gather(other, &send);
+		cr_assert_eq(send.op.kind, OURO_OP_SEND);
+		cr_assert_not(send.more);
+		ouro_sendq_destroy(other);
+	}
+}
+
+Test(sendq, large_files_are_sent_in_pieces)
+{
+	struct ouro_sendq *sendq = ouro_sendq_create(&pools);
+	struct ouro_op_send send = { 0 };
+	const uint64_t len = UINT64_C(5) << 30;
+	uint64_t at = 7;
+
+	cr_assert_eq(ouro_sendq_append_file(sendq, file, at, len), 0);
+	cr_assert_eq(sendq->bytes, len);
+	while (sendq->bytes > 0) {
+		ouro_sendq_gather(sendq, &send);
+		cr_assert_eq(send.op.kind, OURO_OP_SEND_FILE);
+		cr_assert_eq(send.file_offset, at);
+		cr_assert_leq(send.bytes, OURO_SENDQ_FILE_BYTES_MAX);
+		at += send.bytes;
+		ouro_sendq_consume(sendq, send.bytes);
+	}
+	cr_assert_eq(at, 7 + len);
 	ouro_sendq_destroy(sendq);
 }
 
@@ -156,10 +227,11 @@ Test(sendq, segments_hold_their_buffers_until_they_are_consumed)
 Test(sendq, empty_slices_are_nothing)
 {
 	struct ouro_sendq *sendq = ouro_sendq_create(&pools);
-	struct msghdr msg;
 
 	cr_assert_eq(ouro_sendq_append(sendq, (struct ouro_slice){ "", 0, NULL }), 0);
-	cr_assert_eq(ouro_sendq_gather(sendq, &msg), 0);
+	cr_assert_eq(ouro_sendq_append_file(sendq, file, 3, 0), 0);
+	cr_assert_eq(sendq->bytes, 0);
+	cr_assert_eq(sendq->head->count, 0);
 	ouro_sendq_destroy(sendq);
 	ouro_sendq_destroy(NULL);
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #if defined(__SANITIZE_ADDRESS__)
 #define POISON_FREE_BUFFERS 1
@@ -203,6 +204,11 @@ static void take_snapshot(struct sim_peer *socket, const struct ouro_op_send *se
 	size_t sum = 0;
 
 	socket->snapshot.len = 0;
+	if (send->op.kind == OURO_OP_SEND_FILE) {
+		if (send->bytes == 0)
+			sim_fail("a send of no byte of a file");
+		return;
+	}
 	socket->iov_count = send->msg.msg_iovlen;
 	for (size_t i = 0; i < send->msg.msg_iovlen; i++) {
 		sim_bytes_add(&socket->snapshot, send->msg.msg_iov[i].iov_base,
@@ -233,6 +239,20 @@ static void check_memory(const struct sim_bytes *snapshot, const struct ouro_op_
 	}
 }
 
+/* What a file, which is a real one, has for @send: up to @len bytes in place of a snapshot. */
+static size_t read_file(struct sim_peer *socket, const struct ouro_op_send *send, size_t len)
+{
+	char *piece = sim_realloc(NULL, len);
+	ssize_t got = pread(send->file_fd, piece, len, (off_t)send->file_offset);
+
+	if (got < 0)
+		sim_fail("a file cannot be read: %s", strerror(errno));
+	socket->snapshot.len = 0;
+	sim_bytes_add(&socket->snapshot, piece, (size_t)got);
+	free(piece);
+	return (size_t)got;
+}
+
 /* Moves bytes of @send to the peer; returns how many. There is room. */
 static int32_t transfer(struct sim *sim, struct sim_peer *socket, struct ouro_op_send *send)
 {
@@ -241,20 +261,28 @@ static int32_t transfer(struct sim *sim, struct sim_peer *socket, struct ouro_op
 
 	if (len > 1 && sim_chance(sim, sim->settings.short_send))
 		len = 1 + sim_random(sim, (uint32_t)len - 1);
+	if (send->op.kind == OURO_OP_SEND_FILE)
+		len = read_file(socket, send, len);
 	sim_bytes_add(socket->reads ? &socket->received : &socket->wire, socket->snapshot.ptr, len);
 	return (int32_t)len;
 }
 
-/* The result of @send at this moment; 0 where it has to wait. */
-static int32_t try_send(struct sim *sim, struct sim_peer *socket, struct ouro_op_send *send)
+/* Tries @send now: sets its result; false where it has to wait. */
+static bool try_send(struct sim *sim, struct sim_peer *socket, struct ouro_op_send *send)
 {
 	if (sim_chance(sim, sim->settings.reset))
 		sim_peer_reset(socket);
-	if (socket->peer_reset)
-		return sim_random(sim, 2) ? -ECONNRESET : -EPIPE;
+	if (socket->peer_reset) {
+		send->op.result = sim_random(sim, 2) ? -ECONNRESET : -EPIPE;
+		return true;
+	}
 	if (socket->fin_sent)
 		sim_fail("a send after the end was sent on descriptor %d", send->op.fd);
-	return sim_room(socket) > 0 ? transfer(sim, socket, send) : 0;
+	if (sim_room(socket) == 0)
+		return false;
+	send->was_copied = false;
+	send->op.result = transfer(sim, socket, send);
+	return true;
 }
 
 static void close_if_all_sent(struct sim_peer *socket, const struct ouro_op_send *send)
@@ -267,7 +295,6 @@ static void close_if_all_sent(struct sim_peer *socket, const struct ouro_op_send
 static enum ouro_submit submit_send(struct sim *sim, struct ouro_op_send *send)
 {
 	struct sim_peer *socket = socket_of(&send->op, "send");
-	int32_t result;
 
 	if (socket->writer)
 		sim_fail("two sends at once on descriptor %d", send->op.fd);
@@ -275,13 +302,10 @@ static enum ouro_submit submit_send(struct sim *sim, struct ouro_op_send *send)
 		sim_fail("a send that is in flight was submitted again");
 	sim->counts.sends++;
 	take_snapshot(socket, send);
-	if (send->op.kind == OURO_OP_SEND && !sim_chance(sim, sim->settings.later_send)) {
-		result = try_send(sim, socket, send);
-		if (result != 0) {
-			send->op.result = result;
-			close_if_all_sent(socket, send);
-			return OURO_SUBMIT_FINISHED;
-		}
+	if (send->op.kind != OURO_OP_SEND_ZC && !sim_chance(sim, sim->settings.later_send) &&
+	    try_send(sim, socket, send)) {
+		close_if_all_sent(socket, send);
+		return OURO_SUBMIT_FINISHED;
 	}
 	if (send->op.kind == OURO_OP_SEND_ZC) {
 		sim->counts.zero_copy_sends++;
@@ -315,6 +339,7 @@ static enum ouro_submit sim_submit(struct ouro_backend *backend, struct ouro_op 
 		return submit_poll(sim, op);
 	case OURO_OP_SEND:
 	case OURO_OP_SEND_ZC:
+	case OURO_OP_SEND_FILE:
 		return submit_send(sim, (struct ouro_op_send *)(void *)op);
 	case OURO_OP_CLOSE:
 		sim->counts.closes++;
@@ -518,22 +543,26 @@ static void add_notice(struct sim *sim, struct sim_peer *socket, struct ouro_op_
 static int run_writer(struct sim *sim, struct sim_peer *socket)
 {
 	struct ouro_op_send *send = socket->writer;
-	bool races = sim_chance(sim, sim->settings.cancel_race);
-	int32_t result = 0;
+	bool is_zero_copy = send->op.kind == OURO_OP_SEND_ZC;
+	bool races = sim_chance(sim, sim->settings.cancel_race), done = false;
 
-	if (send->op.kind == OURO_OP_SEND_ZC)
-		result = sim->settings.zero_copy_error;
-	if (result == 0 && (!socket->writer_cancelled || races))
-		result = try_send(sim, socket, send);
-	if (result == 0 && !socket->writer_cancelled)
+	if (is_zero_copy && sim->settings.zero_copy_error) {
+		send->op.result = sim->settings.zero_copy_error;
+		done = true;
+	} else if (!socket->writer_cancelled || races) {
+		done = try_send(sim, socket, send);
+	}
+	if (!done && !socket->writer_cancelled)
 		return 0;
-	send->op.result = result ? result : -ECANCELED;
-	check_memory(&socket->snapshot, send, socket->iov_count);
+	if (!done)
+		send->op.result = -ECANCELED;
+	if (send->op.kind != OURO_OP_SEND_FILE)
+		check_memory(&socket->snapshot, send, socket->iov_count);
 	socket->writer = NULL;
 	if (socket->fd_closed)
 		sim_end_socket(socket);
 	/* A failed zero-copy send may or may not be followed by a notification. */
-	if (send->op.kind == OURO_OP_SEND_ZC && (result > 0 || sim_random(sim, 2))) {
+	if (is_zero_copy && (send->op.result > 0 || sim_random(sim, 2))) {
 		add_notice(sim, socket, send);
 		send->op.on_complete(&send->op, NULL, OURO_OP_MORE);
 		return 1;
