@@ -9,6 +9,7 @@
 #include "ouro/field.h"
 #include "ouro/log.h"
 #include "ouro/routes.h"
+#include "ouro/send.h"
 #include "ouro/server.h"
 #include "ouro/wait.h"
 

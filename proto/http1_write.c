@@ -125,6 +125,18 @@ static bool is_valid(const struct ouro_response_head *head)
 	return true;
 }
 
+/* Field lines, and the empty line that ends them. */
+static char *put_fields(char *at, const struct ouro_field_line *fields, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		at = put(at, fields[i].name.ptr, fields[i].name.len);
+		at = PUT(at, ": ");
+		at = put(at, fields[i].value.ptr, fields[i].value.len);
+		at = PUT(at, "\r\n");
+	}
+	return PUT(at, "\r\n");
+}
+
 static char *put_head(char *at, const struct ouro_response_head *head)
 {
 	at = put_status(at, head);
@@ -135,13 +147,62 @@ static char *put_head(char *at, const struct ouro_response_head *head)
 	}
 	at = put_framing(at, head);
 	at = put_persistence(at, head);
-	for (size_t i = 0; i < head->field_count; i++) {
-		at = put(at, head->fields[i].name.ptr, head->fields[i].name.len);
-		at = PUT(at, ": ");
-		at = put(at, head->fields[i].value.ptr, head->fields[i].value.len);
-		at = PUT(at, "\r\n");
+	return put_fields(at, head->fields, head->field_count);
+}
+
+bool ouro_http1_is_trailer(struct ouro_str name)
+{
+	static const struct ouro_str heads_own[] = {
+		{ "age", 3 },
+		{ "authorization", 13 },
+		{ "cache-control", 13 },
+		{ "connection", 10 },
+		{ "content-encoding", 16 },
+		{ "content-length", 14 },
+		{ "content-range", 13 },
+		{ "content-type", 12 },
+		{ "cookie", 6 },
+		{ "date", 4 },
+		{ "expect", 6 },
+		{ "expires", 7 },
+		{ "host", 4 },
+		{ "keep-alive", 10 },
+		{ "location", 8 },
+		{ "max-forwards", 12 },
+		{ "pragma", 6 },
+		{ "proxy-authenticate", 18 },
+		{ "proxy-authorization", 19 },
+		{ "range", 5 },
+		{ "retry-after", 11 },
+		{ "set-cookie", 10 },
+		{ "te", 2 },
+		{ "trailer", 7 },
+		{ "transfer-encoding", 17 },
+		{ "upgrade", 7 },
+		{ "vary", 4 },
+		{ "warning", 7 },
+		{ "www-authenticate", 16 },
+	};
+
+	for (size_t i = 0; i < sizeof(heads_own) / sizeof(heads_own[0]); i++)
+		if (ouro_str_eq_nocase(name, heads_own[i]))
+			return false;
+	return ouro_is_token(name);
+}
+
+ssize_t ouro_http1_write_trailers(const struct ouro_field_line *fields, size_t count, char *out,
+				  size_t room)
+{
+	size_t bytes = sizeof("0\r\n\r\n") - 1;
+
+	for (size_t i = 0; i < count; i++) {
+		if (!ouro_http1_is_trailer(fields[i].name) || !ouro_is_field_value(fields[i].value))
+			return -EINVAL;
+		bytes += fields[i].name.len + fields[i].value.len + 4;
 	}
-	return PUT(at, "\r\n");
+	if (bytes > room)
+		return -ENOSPC;
+	return put_fields(PUT(out, "0\r\n"), fields, count) - out;
 }
 
 ssize_t ouro_http1_write_head(const struct ouro_response_head *head, char *out, size_t room)

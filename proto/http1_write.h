@@ -4,6 +4,7 @@
 
 #include "ouro/base.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -67,5 +68,15 @@ ssize_t ouro_http1_write_head(const struct ouro_response_head *head, char *out, 
  * OURO_HTTP1_CHUNK_HEAD_BYTES_MAX; returns its length. The payload and OURO_HTTP1_CHUNK_END
  * follow. */
 size_t ouro_http1_write_chunk_head(uint64_t bytes, char *out);
+
+/* Whether a field of this name may stand in trailers at all (RFC 9110, 6.5.1): not what frames or
+ * routes the message, controls or authenticates the request, or says how the content is to be read. */
+bool ouro_http1_is_trailer(struct ouro_str name);
+
+/* Writes the last chunk with @fields behind it, and the empty line, at @out. Returns the bytes written;
+ * -ENOSPC; -EINVAL where a name may not be a trailer's, is no token, or a value holds control characters.
+ * After an error nothing is written. */
+ssize_t ouro_http1_write_trailers(const struct ouro_field_line *fields, size_t count, char *out,
+				  size_t room);
 
 #endif

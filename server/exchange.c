@@ -285,8 +285,10 @@ void ouro_exchange_fail(struct ouro_ctx *ctx, unsigned status, const char *reaso
 						       : OURO_CLOSE_ABORT);
 		return;
 	}
-	ctx->field_count = 0;
-	ctx->field_bytes = 0;
+	ctx->fields.count = 0;
+	ctx->fields.bytes = 0;
+	ctx->trailers.count = 0;
+	ctx->trailers.bytes = 0;
 	ctx->hold = false;
 	ctx->passing = false;
 	ouro_held_drop(ctx);

@@ -11,6 +11,7 @@
 #include "fiber/fiber.h"
 #include "fiber/guard.h"
 #include "ouro/data.h"
+#include "ouro/send.h"
 #include "proto/http1_parse.h"
 #include "proto/http1_write.h"
 #include "proto/target.h"
@@ -62,6 +63,13 @@ enum {
 	OURO_CHAIN_OVER = UINT16_MAX, /* as ctx->chain_at: nothing is left */
 };
 
+/* Fields that were set; in the arena. */
+struct ouro_fields_set {
+	struct ouro_field_line *lines; /* OURO_FIELDS_SET_MAX of them; NULL: none yet */
+	size_t count;
+	size_t bytes; /* of names and values */
+};
+
 struct ouro_deferred {
 	struct ouro_deferred *next;
 	ouro_defer_fn fn;
@@ -74,12 +82,22 @@ struct ouro_attribute_node {
 	void *value;
 };
 
+/* A part of a body that is sent as it is: memory, or a range of a file. It has one reference to what
+ * holds it. */
+struct ouro_piece_ref {
+	struct ouro_slice memory; /* without a buffer: it outlives the server */
+	struct ouro_buf *file;    /* a file buffer; NULL: @memory counts */
+	uint64_t offset, len;     /* of the file */
+};
+
 /* A complete answer that is held. */
 struct ouro_held {
 	uint16_t status;
-	bool is_static;         /* the body outlives the server */
-	struct ouro_str type;   /* content type; in the arena or static */
-	struct ouro_slice body; /* static, in the arena, or in a buffer of its own */
+	bool is_static;                      /* the body outlives the server */
+	struct ouro_str type;                /* content type; in the arena or static */
+	struct ouro_slice body;              /* static, in the arena, or in a buffer of its own */
+	const struct ouro_piece_ref *pieces; /* the body instead, in the arena; NULL: @body is it */
+	size_t piece_count;
 };
 
 struct ouro_ctx {
@@ -165,9 +183,7 @@ struct ouro_ctx {
 	ouro_handler_fn on_gone;
 	void *callback_arg; /* of a callback while it is called */
 	void *data;
-	struct ouro_field_line *fields; /* set by the handler; in the arena */
-	size_t field_count;
-	size_t field_bytes;
+	struct ouro_fields_set fields, trailers; /* set by the handler */
 
 	struct ouro_match match;
 	struct ouro_str params[OURO_ROUTER_PARAMS_MAX]; /* decoded; in the request or the arena */
@@ -282,6 +298,11 @@ void ouro_respond_plain(struct ouro_ctx *ctx, unsigned status, const char *detai
 
 /* As ouro_error(), for texts that outlive the exchange, and NULL. */
 void ouro_respond_error(struct ouro_ctx *ctx, unsigned status, const char *detail);
+
+/* Answers with a complete body made of @pieces, in order, as ouro_send() does. Their references are the
+ * answer's from now on, whatever is returned. */
+int ouro_respond_pieces(struct ouro_ctx *ctx, unsigned status, struct ouro_str content_type,
+			const struct ouro_piece_ref *pieces, size_t count);
 
 /* Drops an answer that is held. */
 void ouro_held_drop(struct ouro_ctx *ctx);

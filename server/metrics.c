@@ -5,7 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { METRICS_BYTES_MAX = 8192 };
+enum {
+	METRICS_BYTES_MAX = 16384,    /* without what is shown loop by loop ... */
+	LOOP_METRICS_BYTES_MAX = 512, /* ... of each of them */
+};
 
 struct text {
 	char *out;
@@ -19,6 +22,28 @@ static void print_metric(struct text *text, const char *name, const char *help, 
 			   "# HELP ouro_%s %s\n# TYPE ouro_%s %s\nouro_%s %llu\n", name, help, name,
 			   type, name, (unsigned long long)value);
 
+	if (len > 0 && (size_t)len < text->room - text->len)
+		text->len += (size_t)len;
+}
+
+/* One counter of each loop, by its number. */
+static void print_loops(struct text *text, const struct ouro_server *server, const char *name,
+			const char *help, size_t offset)
+{
+	int len = snprintf(text->out + text->len, text->room - text->len,
+			   "# HELP ouro_%s %s\n# TYPE ouro_%s counter\n", name, help, name);
+
+	for (uint32_t w = 0; w < server->worker_count && len > 0; w++) {
+		const char *counters = (const char *)&server->workers[w].loop.counters;
+		const uint64_t *counter = (const uint64_t *)(const void *)(counters + offset);
+
+		if ((size_t)len >= text->room - text->len)
+			return;
+		text->len += (size_t)len;
+		len = snprintf(text->out + text->len, text->room - text->len,
+			       "ouro_%s{loop=\"%u\"} %llu\n", name, w,
+			       (unsigned long long)ouro_counter_get(counter));
+	}
 	if (len > 0 && (size_t)len < text->room - text->len)
 		text->len += (size_t)len;
 }
@@ -38,7 +63,8 @@ static uint64_t sum(const struct ouro_server *server, size_t offset)
 void ouro_metrics(struct ouro_ctx *ctx)
 {
 	const struct ouro_server *server = ctx->worker->server;
-	struct text text = { ouro_alloc(ctx, METRICS_BYTES_MAX), 0, METRICS_BYTES_MAX };
+	size_t room = METRICS_BYTES_MAX + server->worker_count * (size_t)LOOP_METRICS_BYTES_MAX;
+	struct text text = { ouro_alloc(ctx, room), 0, room };
 	uint64_t accepted = sum(server, offsetof(struct ouro_counters, connections_accepted));
 	uint64_t closed = sum(server, offsetof(struct ouro_counters, connections_closed));
 
@@ -51,6 +77,13 @@ void ouro_metrics(struct ouro_ctx *ctx)
 		     sum(server, offsetof(struct ouro_counters, name)));
 	OURO_COUNTERS(PRINT_COUNTER)
 #undef PRINT_COUNTER
+#define PRINT_LOOPS(name, help)                                                                    \
+	print_loops(&text, server, "loop_" #name "_total", help " by one loop",                    \
+		    offsetof(struct ouro_counters, name))
+	PRINT_LOOPS(bytes_copied, "payload and head bytes moved in memory");
+	PRINT_LOOPS(bytes_zero_copy, "bytes that were never copied into or out of memory");
+	PRINT_LOOPS(bytes_rendered, "head and small body bytes written into output buffers");
+#undef PRINT_LOOPS
 	print_metric(&text, "connections", "connections open now", "gauge",
 		     accepted > closed ? accepted - closed : 0);
 	print_metric(&text, "threads", "loops, one thread each", "gauge", server->worker_count);

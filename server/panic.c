@@ -108,8 +108,8 @@ void ouro_panic_plainly(struct ouro_ctx *ctx)
 	ctx->keep_alive = false;
 	ctx->hold = false;
 	ctx->hooks_failed = true;
-	ctx->field_count = 0;
-	ctx->field_bytes = 0;
+	ctx->fields.count = 0;
+	ctx->fields.bytes = 0;
 	if (ctx->response == OURO_RESPONSE_NONE)
 		ouro_respond_plain(ctx, 500, NULL);
 	else if (ctx->response == OURO_RESPONSE_BODY)
@@ -129,8 +129,8 @@ static void answer_500(struct ouro_ctx *ctx)
 /* No answer was begun: hooks may give one, and if they fail too, the engine does. */
 static void answer(struct ouro_ctx *ctx)
 {
-	ctx->field_count = 0;
-	ctx->field_bytes = 0;
+	ctx->fields.count = 0;
+	ctx->fields.bytes = 0;
 	if (!ouro_try(ctx, run_panic_hooks)) {
 		log_panic(ctx);
 		if (ctx->response == OURO_RESPONSE_BODY)

@@ -1,5 +1,6 @@
 /* Answers: the head is written straight into the connection's output, a small body behind it, and
  * anything larger is referred to. Where middleware has yet to see an answer it is held until then. */
+#include "server/respond.h"
 #include "base/str.h"
 #include "proto/status.h"
 #include "proto/token.h"
@@ -10,14 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum {
-	INLINE_BODY_BYTES_MAX = 4096,  /* copied behind the head; more gets a buffer of its own */
-	INLINE_STATIC_BYTES_MAX = 512, /* the same for static memory, where it is cheap */
-	FIELD_BYTES_MAX = 3072,        /* of all fields a handler sets */
-	PENDING_BYTES_MAX = 4 * 1024 * 1024, /* queued for one client, whoever ignores -EAGAIN */
-	OTHER_HEAD_BYTES_MAX = 512,          /* what is in a head besides fields and type */
-	FORMATTED_BYTES_MAX = 1024,          /* a field's value from a format */
-};
+enum { OTHER_HEAD_BYTES_MAX = 512 /* what is in a head besides fields and type */ };
 
 static void count_response(struct ouro_ctx *ctx, unsigned status)
 {
@@ -41,7 +35,7 @@ static enum ouro_persistence persistence_of(const struct ouro_ctx *ctx)
 }
 
 /* Whether a new response can begin; 0 or the error for the caller. */
-static int check_begin(const struct ouro_ctx *ctx, unsigned status)
+int ouro_answer_may_begin(const struct ouro_ctx *ctx, unsigned status)
 {
 	if (ctx->response == OURO_RESPONSE_RESET)
 		return -ENOTCONN;
@@ -52,7 +46,7 @@ static int check_begin(const struct ouro_ctx *ctx, unsigned status)
 
 /* A client that still waits to be asked for its body may now send it or not: nothing can be read
  * behind it (RFC 9110, 10.1.1). */
-static void settle_persistence(struct ouro_ctx *ctx)
+void ouro_answer_settle_persistence(struct ouro_ctx *ctx)
 {
 	if (ctx->request == OURO_REQUEST_BODY && ctx->parser.expects_continue &&
 	    !ctx->continue_sent)
@@ -82,15 +76,15 @@ static void commit(struct ouro_ctx *ctx, unsigned status, char *out, size_t head
 /* Whether a field that was set says the content type, which then goes before what the answer says. */
 static bool has_type(const struct ouro_ctx *ctx)
 {
-	for (size_t i = 0; i < ctx->field_count; i++)
-		if (ouro_str_eq_nocase(ctx->fields[i].name, OURO_STR("content-type")))
+	for (size_t i = 0; i < ctx->fields.count; i++)
+		if (ouro_str_eq_nocase(ctx->fields.lines[i].name, OURO_STR("content-type")))
 			return true;
 	return false;
 }
 
 /* Writes a head and, where there is any, @body behind it. 0, -ENOTCONN or -EINVAL. */
-static int write_head(struct ouro_ctx *ctx, unsigned status, struct ouro_str content_type,
-		      enum ouro_framing framing, uint64_t content_length, struct ouro_str body)
+int ouro_answer_write_head(struct ouro_ctx *ctx, unsigned status, struct ouro_str content_type,
+			   enum ouro_framing framing, uint64_t content_length, struct ouro_str body)
 {
 	const struct ouro_response_head head = {
 		.status = (uint16_t)status,
@@ -99,8 +93,8 @@ static int write_head(struct ouro_ctx *ctx, unsigned status, struct ouro_str con
 		.framing = framing,
 		.content_length = content_length,
 		.persistence = persistence_of(ctx),
-		.fields = ctx->fields,
-		.field_count = ctx->field_count,
+		.fields = ctx->fields.lines,
+		.field_count = ctx->fields.count,
 	};
 	size_t room = ouro_http1_head_bytes_max(&head);
 	char *out;
@@ -128,7 +122,7 @@ static bool write_common(struct ouro_ctx *ctx, unsigned status, struct ouro_str 
 	size_t len;
 	char *out;
 
-	if (ctx->field_count > 0)
+	if (ctx->fields.count > 0)
 		return false;
 	out = ouro_stream_reserve(ctx->stream, OURO_HEAD_CACHE_BYTES_MAX + body.len);
 	if (!out)
@@ -141,7 +135,7 @@ static bool write_common(struct ouro_ctx *ctx, unsigned status, struct ouro_str 
 }
 
 /* @body in memory of its own, for the kernel to read when it comes to it. */
-static struct ouro_buf *copy_body(struct ouro_ctx *ctx, struct ouro_str body)
+struct ouro_buf *ouro_answer_copy_body(struct ouro_ctx *ctx, struct ouro_str body)
 {
 	struct ouro_buf *buf = body.len <= UINT32_MAX ? ouro_buf_create((uint32_t)body.len) : NULL;
 
@@ -160,12 +154,13 @@ static int send_apart(struct ouro_ctx *ctx, unsigned status, struct ouro_str con
 	int err;
 
 	if (copy) {
-		slice.buf = copy_body(ctx, ouro_str(body.ptr, body.len));
+		slice.buf = ouro_answer_copy_body(ctx, ouro_str(body.ptr, body.len));
 		if (!slice.buf)
 			return -ENOMEM;
 		slice.ptr = slice.buf->data;
 	}
-	err = write_head(ctx, status, content_type, OURO_FRAMING_LENGTH, body.len, OURO_STR(""));
+	err = ouro_answer_write_head(ctx, status, content_type, OURO_FRAMING_LENGTH, body.len,
+				     OURO_STR(""));
 	if (!err && ouro_stream_write(ctx->stream, slice)) {
 		/* The head is queued and its body is not. */
 		ouro_abort(ctx);
@@ -180,17 +175,18 @@ static int send_apart(struct ouro_ctx *ctx, unsigned status, struct ouro_str con
 static int write_whole(struct ouro_ctx *ctx, unsigned status, struct ouro_str content_type,
 		       struct ouro_slice body, bool copy)
 {
-	size_t inline_max = copy ? INLINE_BODY_BYTES_MAX : INLINE_STATIC_BYTES_MAX;
+	size_t inline_max = copy ? OURO_INLINE_BODY_BYTES_MAX : OURO_INLINE_STATIC_BYTES_MAX;
 	struct ouro_str text = ouro_str(body.ptr, body.len), sent = text;
 	int err;
 
-	settle_persistence(ctx);
+	ouro_answer_settle_persistence(ctx);
 	if (ctx->is_head || status == 204 || status == 304)
 		sent = OURO_STR("");
 	if (sent.len > inline_max)
 		err = send_apart(ctx, status, content_type, body, copy);
 	else if (!write_common(ctx, status, content_type, body.len, sent))
-		err = write_head(ctx, status, content_type, OURO_FRAMING_LENGTH, body.len, sent);
+		err = ouro_answer_write_head(ctx, status, content_type, OURO_FRAMING_LENGTH,
+					     body.len, sent);
 	else
 		err = 0;
 	if (!err) {
@@ -200,7 +196,7 @@ static int write_whole(struct ouro_ctx *ctx, unsigned status, struct ouro_str co
 	return err;
 }
 
-static bool has_response_hooks(const struct ouro_ctx *ctx)
+bool ouro_answer_has_hooks(const struct ouro_ctx *ctx)
 {
 	return ctx->worker->server->hooks[OURO_HOOK_RESPONSE].count > 0 && !ctx->hooks_failed;
 }
@@ -212,13 +208,13 @@ static void run_response_hooks(struct ouro_ctx *ctx)
 
 /* Response hooks see the answer that is held; one that panics takes it away. None of them can write it
  * or give another. */
-static int pass_hooks(struct ouro_ctx *ctx, unsigned status)
+int ouro_answer_pass_hooks(struct ouro_ctx *ctx, unsigned status)
 {
 	bool passed;
 
 	if (ctx->passing)
 		return -EALREADY;
-	if (!has_response_hooks(ctx))
+	if (!ouro_answer_has_hooks(ctx))
 		return 0;
 	assert(ctx->response == OURO_RESPONSE_HELD);
 	ctx->status = (uint16_t)status;
@@ -237,6 +233,19 @@ static int pass_hooks(struct ouro_ctx *ctx, unsigned status)
 	return -EALREADY;
 }
 
+/* An answer that was held, or need not be, leaves. */
+static int write_held(struct ouro_ctx *ctx, struct ouro_held *held)
+{
+	int err;
+
+	if (held->pieces)
+		return ouro_answer_write_pieces(ctx, held);
+	err = write_whole(ctx, held->status, held->type, held->body,
+			  !held->is_static && !held->body.buf);
+	ouro_answer_drop_body(held);
+	return err;
+}
+
 int ouro_flush(struct ouro_ctx *ctx)
 {
 	struct ouro_held held;
@@ -244,15 +253,13 @@ int ouro_flush(struct ouro_ctx *ctx)
 
 	if (ctx->response != OURO_RESPONSE_HELD)
 		return -EINVAL;
-	err = pass_hooks(ctx, ctx->held.status);
+	err = ouro_answer_pass_hooks(ctx, ctx->held.status);
 	if (err)
 		return err;
 	held = ctx->held;
 	ctx->held = (struct ouro_held){ 0 };
 	ctx->response = OURO_RESPONSE_NONE;
-	err = write_whole(ctx, held.status, held.type, held.body,
-			  !held.is_static && !held.body.buf);
-	ouro_buf_unref(held.body.buf);
+	err = write_held(ctx, &held);
 	if (err)
 		ctx->status = 0;
 	return err;
@@ -262,10 +269,21 @@ void ouro_held_drop(struct ouro_ctx *ctx)
 {
 	if (ctx->response != OURO_RESPONSE_HELD)
 		return;
-	ouro_buf_unref(ctx->held.body.buf);
+	ouro_answer_drop_body(&ctx->held);
 	ctx->held = (struct ouro_held){ 0 };
 	ctx->response = OURO_RESPONSE_NONE;
 	ctx->status = 0;
+}
+
+void ouro_answer_drop_body(struct ouro_held *held)
+{
+	for (size_t i = 0; i < held->piece_count; i++) {
+		ouro_buf_unref(held->pieces[i].memory.buf);
+		ouro_buf_unref(held->pieces[i].file);
+	}
+	held->piece_count = 0;
+	ouro_buf_unref(held->body.buf);
+	held->body.buf = NULL;
 }
 
 /* Keeps the answer until middleware and hooks have seen it. */
@@ -280,8 +298,8 @@ static int hold(struct ouro_ctx *ctx, unsigned status, struct ouro_str content_t
 		if (!held.type.ptr)
 			return -ENOMEM;
 	}
-	if (copy && body.len > INLINE_BODY_BYTES_MAX) {
-		held.body.buf = copy_body(ctx, body);
+	if (copy && body.len > OURO_INLINE_BODY_BYTES_MAX) {
+		held.body.buf = ouro_answer_copy_body(ctx, body);
 		held.body.ptr = held.body.buf ? held.body.buf->data : NULL;
 	} else if (copy) {
 		held.body.ptr = ouro_ctx_copy(ctx, body).ptr;
@@ -297,8 +315,61 @@ static int hold(struct ouro_ctx *ctx, unsigned status, struct ouro_str content_t
 /* Whether a head with this content type can be written, whatever else it has. */
 static bool type_fits(struct ouro_str content_type)
 {
-	return content_type.len + FIELD_BYTES_MAX + INLINE_BODY_BYTES_MAX + OTHER_HEAD_BYTES_MAX <=
+	return content_type.len + OURO_FIELDS_SET_BYTES_MAX + OURO_INLINE_BODY_BYTES_MAX +
+		       OTHER_HEAD_BYTES_MAX <=
 	       OURO_STREAM_RESERVE_MAX;
+}
+
+/* @pieces where they stay as long as the request does; NULL when out of memory. */
+static const struct ouro_piece_ref *keep_pieces(struct ouro_ctx *ctx,
+						const struct ouro_piece_ref *pieces, size_t count)
+{
+	struct ouro_piece_ref *kept = ouro_arena_alloc(&ctx->arena, count * sizeof(*kept));
+
+	if (kept)
+		memcpy(kept, pieces, count * sizeof(*kept));
+	return kept;
+}
+
+static int hold_pieces(struct ouro_ctx *ctx, const struct ouro_held *held)
+{
+	struct ouro_held kept = *held;
+
+	kept.pieces = keep_pieces(ctx, held->pieces, held->piece_count);
+	if (held->type.ptr)
+		kept.type = ouro_ctx_copy(ctx, held->type);
+	if (!kept.pieces || (held->type.ptr && !kept.type.ptr))
+		return -ENOMEM;
+	ctx->held = kept;
+	ctx->status = held->status;
+	ctx->response = OURO_RESPONSE_HELD;
+	return 0;
+}
+
+int ouro_respond_pieces(struct ouro_ctx *ctx, unsigned status, struct ouro_str content_type,
+			const struct ouro_piece_ref *pieces, size_t count)
+{
+	static const struct ouro_piece_ref none = { .memory = { .ptr = "" } };
+	struct ouro_held held = {
+		.status = (uint16_t)status,
+		.type = content_type,
+		.pieces = count ? pieces : &none,
+		.piece_count = count ? count : 1,
+	};
+	int err = ouro_answer_may_begin(ctx, status);
+
+	if (!err &&
+	    (!type_fits(content_type) || (content_type.ptr && !ouro_is_field_value(content_type))))
+		err = -EINVAL;
+	if (!err && !ctx->hold && !ouro_answer_has_hooks(ctx))
+		return ouro_answer_write_pieces(ctx, &held);
+	if (!err)
+		err = hold_pieces(ctx, &held);
+	if (err) {
+		ouro_answer_drop_body(&held);
+		return err;
+	}
+	return ctx->hold ? 0 : ouro_flush(ctx);
 }
 
 /* A complete answer. Without @copy, @body lives for ever. */
@@ -306,11 +377,11 @@ static int send_whole(struct ouro_ctx *ctx, unsigned status, struct ouro_str con
 		      struct ouro_str body, bool copy)
 {
 	struct ouro_str present = body.ptr ? body : OURO_STR("");
-	int err = check_begin(ctx, status);
+	int err = ouro_answer_may_begin(ctx, status);
 
 	if (err)
 		return err;
-	if (!ctx->hold && !has_response_hooks(ctx))
+	if (!ctx->hold && !ouro_answer_has_hooks(ctx))
 		return write_whole(ctx, status, content_type,
 				   (struct ouro_slice){ present.ptr, present.len, NULL }, copy);
 	if (!type_fits(content_type) || (content_type.ptr && !ouro_is_field_value(content_type)))
@@ -331,7 +402,7 @@ int ouro_text(struct ouro_ctx *ctx, unsigned status, struct ouro_str body)
 
 int ouro_textf(struct ouro_ctx *ctx, unsigned status, const char *format, ...)
 {
-	char text[INLINE_BODY_BYTES_MAX];
+	char text[OURO_INLINE_BODY_BYTES_MAX];
 	va_list args;
 	int len;
 
@@ -351,258 +422,9 @@ int ouro_send_static(struct ouro_ctx *ctx, unsigned status, const char *content_
 	return send_whole(ctx, status, ouro_str_c(content_type), body, false);
 }
 
-/* Response hooks see an answer whose body is still to come: as if it were held, with none. */
-static int pass_begun(struct ouro_ctx *ctx, unsigned status)
-{
-	int err;
-
-	ctx->held = (struct ouro_held){ .status = (uint16_t)status };
-	ctx->response = OURO_RESPONSE_HELD;
-	err = pass_hooks(ctx, status);
-	if (!err)
-		ctx->response = OURO_RESPONSE_NONE;
-	return err;
-}
-
-int ouro_begin(struct ouro_ctx *ctx, unsigned status, const char *content_type, uint64_t length)
-{
-	enum ouro_framing framing = OURO_FRAMING_NONE;
-	/* Of a head that could not be read the version is not known either. */
-	bool http_1_1 = ctx->readable && ctx->parser.version_minor > 0;
-	int err = check_begin(ctx, status);
-
-	if (!err && has_response_hooks(ctx))
-		err = pass_begun(ctx, status);
-	if (err)
-		return err;
-	settle_persistence(ctx);
-	ctx->bodyless = ctx->is_head || status == 204 || status == 304;
-	ctx->length_known = length != OURO_LENGTH_UNKNOWN;
-	ctx->length_left = length;
-	/* Towards HTTP/1.0 only the end of the connection can end such a body. */
-	if (!ctx->length_known && !http_1_1 && !ctx->bodyless)
-		ctx->keep_alive = false;
-	ctx->chunked = !ctx->length_known && http_1_1;
-	if (ctx->length_known)
-		framing = OURO_FRAMING_LENGTH;
-	else if (ctx->chunked)
-		framing = OURO_FRAMING_CHUNKED;
-	err = write_head(ctx, status, ouro_str_c(content_type), framing, length, OURO_STR(""));
-	if (!err)
-		ctx->response = OURO_RESPONSE_BODY;
-	ctx->status = err ? 0 : (uint16_t)status;
-	return err;
-}
-
-static int write_copy(struct ouro_ctx *ctx, const char *data, size_t len)
-{
-	char *out = ouro_stream_reserve(ctx->stream, len);
-
-	if (!out)
-		return -ENOTCONN;
-	memcpy(out, data, len);
-	ouro_stream_commit(ctx->stream, len);
-	return 0;
-}
-
-/* Queues @slice in the framing of the response. */
-static int write_framed(struct ouro_ctx *ctx, struct ouro_slice slice)
-{
-	char chunk_head[OURO_HTTP1_CHUNK_HEAD_BYTES_MAX];
-	struct ouro_str chunk_end = OURO_HTTP1_CHUNK_END;
-	int err = 0;
-
-	if (ctx->chunked)
-		err = write_copy(ctx, chunk_head,
-				 ouro_http1_write_chunk_head(slice.len, chunk_head));
-	if (!err)
-		err = ouro_stream_write(ctx->stream, slice);
-	if (!err && ctx->chunked)
-		err = write_copy(ctx, chunk_end.ptr, chunk_end.len);
-	return err == -EPIPE ? -ENOTCONN : err;
-}
-
-/* Whether @bytes more can be written; 0 or the error for the caller. */
-static int check_write(struct ouro_ctx *ctx, size_t bytes)
-{
-	if (ctx->response == OURO_RESPONSE_RESET)
-		return -ENOTCONN;
-	if (ctx->response != OURO_RESPONSE_BODY)
-		return -EINVAL;
-	if (ctx->length_known && bytes > ctx->length_left)
-		return -EMSGSIZE;
-	/* What paces a writer is the client, and it takes nothing here: one that writes without end must
-	 * not do so for ever. */
-	if (ctx->bodyless && !ctx->length_known)
-		return -EPIPE;
-	return ouro_stream_pending(ctx->stream) > PENDING_BYTES_MAX ? -ENOBUFS : 0;
-}
-
-/* A small piece, in its framing, as one reservation. */
-static int write_inline(struct ouro_ctx *ctx, struct ouro_str data)
-{
-	struct ouro_str chunk_end = OURO_HTTP1_CHUNK_END;
-	char *out = ouro_stream_reserve(ctx->stream,
-					data.len + OURO_HTTP1_CHUNK_HEAD_BYTES_MAX + chunk_end.len);
-	size_t len = 0;
-
-	if (!out)
-		return -ENOTCONN;
-	if (ctx->chunked)
-		len = ouro_http1_write_chunk_head(data.len, out);
-	memcpy(out + len, data.ptr, data.len);
-	len += data.len;
-	if (ctx->chunked) {
-		memcpy(out + len, chunk_end.ptr, chunk_end.len);
-		len += chunk_end.len;
-	}
-	ouro_stream_commit(ctx->stream, len);
-	return 0;
-}
-
-/* @err of a write, or, when it went well, whether the writer should wait; one on a fiber does. */
-static int after_write(struct ouro_ctx *ctx, int err)
-{
-	bool on_fiber = ouro_fiber_current(&ctx->worker->fibers) != NULL;
-
-	if (err) {
-		/* Half a chunk may be queued: the client must not take it for whole. */
-		ouro_abort(ctx);
-		return err;
-	}
-	if (ouro_stream_pending(ctx->stream) <= OURO_STREAM_PENDING_HIGH)
-		return 0;
-	return on_fiber ? ouro_ctx_suspend(ctx, OURO_WAITING_DRAIN) : -EAGAIN;
-}
-
-int ouro_write_slice(struct ouro_ctx *ctx, struct ouro_slice slice)
-{
-	int err = check_write(ctx, slice.len);
-
-	if (err)
-		return err;
-	ctx->length_left -= ctx->length_known ? slice.len : 0;
-	if (slice.len == 0 || ctx->bodyless)
-		return 0;
-	return after_write(ctx, write_framed(ctx, slice));
-}
-
-int ouro_write(struct ouro_ctx *ctx, struct ouro_str data)
-{
-	struct ouro_slice slice = { data.ptr, data.len, NULL };
-	int err = check_write(ctx, data.len);
-
-	if (err || data.len == 0 || ctx->bodyless)
-		return ouro_write_slice(ctx, slice);
-	if (data.len <= INLINE_BODY_BYTES_MAX) {
-		ctx->length_left -= ctx->length_known ? data.len : 0;
-		return after_write(ctx, write_inline(ctx, data));
-	}
-	slice.buf = copy_body(ctx, data);
-	if (!slice.buf)
-		return -ENOMEM;
-	slice.ptr = slice.buf->data;
-	err = ouro_write_slice(ctx, slice);
-	ouro_buf_unref(slice.buf);
-	return err;
-}
-
-int ouro_end(struct ouro_ctx *ctx)
-{
-	struct ouro_str last = OURO_HTTP1_LAST_CHUNK;
-
-	if (ctx->response == OURO_RESPONSE_RESET)
-		return 0;
-	if (ctx->response != OURO_RESPONSE_BODY)
-		return -EINVAL;
-	if (ctx->length_known && ctx->length_left > 0 && !ctx->bodyless) {
-		ouro_abort(ctx);
-		return 0;
-	}
-	if (ctx->chunked && !ctx->bodyless && write_copy(ctx, last.ptr, last.len)) {
-		ouro_abort(ctx);
-		return 0;
-	}
-	ctx->response = OURO_RESPONSE_DONE;
-	return 0;
-}
-
 bool ouro_is_answered(const struct ouro_ctx *ctx)
 {
 	return ctx->response != OURO_RESPONSE_NONE && ctx->response != OURO_RESPONSE_RESET;
-}
-
-static bool is_engines_own(struct ouro_str name)
-{
-	static const struct ouro_str own[] = {
-		{ "connection", 10 },
-		{ "content-length", 14 },
-		{ "transfer-encoding", 17 },
-		{ "date", 4 },
-	};
-
-	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
-		if (ouro_str_eq_nocase(name, own[i]))
-			return true;
-	return false;
-}
-
-int ouro_set_header(struct ouro_ctx *ctx, const char *name, struct ouro_str value)
-{
-	struct ouro_field_line line = { ouro_str_c(name), value };
-
-	if (ctx->response > OURO_RESPONSE_HELD)
-		return ctx->response == OURO_RESPONSE_RESET ? -ENOTCONN : -EALREADY;
-	if (!ouro_is_token(line.name) || is_engines_own(line.name) || !ouro_is_field_value(value))
-		return -EINVAL;
-	if (ctx->field_count == OURO_FIELDS_SET_MAX ||
-	    ctx->field_bytes + line.name.len + value.len > FIELD_BYTES_MAX)
-		return -E2BIG;
-	if (!ctx->fields)
-		ctx->fields =
-			ouro_arena_alloc(&ctx->arena, OURO_FIELDS_SET_MAX * sizeof(*ctx->fields));
-	line.name = ouro_ctx_copy(ctx, line.name);
-	line.value = ouro_ctx_copy(ctx, line.value);
-	if (!ctx->fields || !line.name.ptr || !line.value.ptr)
-		return -ENOMEM;
-	ctx->fields[ctx->field_count++] = line;
-	ctx->field_bytes += line.name.len + value.len;
-	return 0;
-}
-
-int ouro_set_headerf(struct ouro_ctx *ctx, const char *name, const char *format, ...)
-{
-	char value[FORMATTED_BYTES_MAX];
-	va_list args;
-	int len;
-
-	va_start(args, format);
-	len = vsnprintf(value, sizeof(value), format, args);
-	va_end(args);
-	if (len < 0)
-		return -EINVAL;
-	if ((size_t)len >= sizeof(value))
-		return -E2BIG;
-	return ouro_set_header(ctx, name, ouro_str(value, (size_t)len));
-}
-
-int ouro_unset_header(struct ouro_ctx *ctx, const char *name)
-{
-	struct ouro_str wanted = ouro_str_c(name);
-	size_t kept = 0, before = ctx->field_count;
-
-	if (ctx->response > OURO_RESPONSE_HELD)
-		return 0;
-	for (size_t i = 0; i < before; i++) {
-		struct ouro_field_line line = ctx->fields[i];
-
-		if (ouro_str_eq_nocase(line.name, wanted))
-			ctx->field_bytes -= line.name.len + line.value.len;
-		else
-			ctx->fields[kept++] = line;
-	}
-	ctx->field_count = kept;
-	return (int)(before - kept);
 }
 
 int ouro_redirect(struct ouro_ctx *ctx, unsigned status, struct ouro_str location)
@@ -611,7 +433,7 @@ int ouro_redirect(struct ouro_ctx *ctx, unsigned status, struct ouro_str locatio
 
 	if (status < 300 || status > 399)
 		return -EINVAL;
-	err = check_begin(ctx, status);
+	err = ouro_answer_may_begin(ctx, status);
 	if (!err)
 		err = ouro_set_header(ctx, "location", location);
 	return err ? err : ouro_send(ctx, status, NULL, OURO_STR(""));
@@ -624,7 +446,12 @@ unsigned ouro_status(const struct ouro_ctx *ctx)
 
 struct ouro_str ouro_answer_body(const struct ouro_ctx *ctx)
 {
+	const struct ouro_held *held = &ctx->held;
+	struct ouro_slice body = held->body;
+
+	if (held->piece_count == 1 && !held->pieces->file)
+		body = held->pieces->memory;
 	if (ctx->response != OURO_RESPONSE_HELD)
 		return (struct ouro_str){ 0 };
-	return ouro_str(ctx->held.body.ptr, ctx->held.body.len);
+	return ouro_str(body.ptr, body.len);
 }

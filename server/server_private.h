@@ -91,6 +91,9 @@ bool ouro_method_list_next(struct ouro_str *rest, struct ouro_str *method);
 /* Size of what poll.c takes from struct ouro_worker.polls. */
 size_t ouro_poll_wait_bytes(void);
 
+/* Size of what respond_pieces.c takes from struct ouro_worker.handed_over. */
+size_t ouro_handed_over_bytes(void);
+
 /* Sockets, workers and threads of a server whose routes are compiled; with @embedded the one worker is
  * opened by the calling thread. 0 or a negative errno with a log line. */
 int ouro_server_open(struct ouro_server *server, bool embedded);

@@ -30,6 +30,7 @@ static void trim(struct ouro_worker *worker)
 	ouro_pool_trim(&worker->carries);
 	ouro_pool_trim(&worker->inq_items);
 	ouro_pool_trim(&worker->polls);
+	ouro_pool_trim(&worker->handed_over);
 	ouro_fibers_trim(&worker->fibers);
 	ouro_conns_trim(&worker->conns);
 }
@@ -154,6 +155,7 @@ static void init_pools(struct ouro_worker *worker)
 	ouro_pool_init(&worker->carries, OURO_CARRY_BYTES);
 	ouro_pool_init(&worker->inq_items, sizeof(struct ouro_inq_item));
 	ouro_pool_init(&worker->polls, ouro_poll_wait_bytes());
+	ouro_pool_init(&worker->handed_over, ouro_handed_over_bytes());
 }
 
 static void fini_pools(struct ouro_worker *worker)
@@ -163,6 +165,7 @@ static void fini_pools(struct ouro_worker *worker)
 	ouro_pool_fini(&worker->carries);
 	ouro_pool_fini(&worker->inq_items);
 	ouro_pool_fini(&worker->polls);
+	ouro_pool_fini(&worker->handed_over);
 }
 
 static void open_listeners(struct ouro_worker *worker)

@@ -183,3 +183,47 @@ Test(http1_write, chunk_heads)
 			  cases[i].expected);
 	}
 }
+
+/* ---- Trailers ---- */
+
+static const struct ouro_field_line two_trailers[] = {
+	{ OURO_STR("a"), OURO_STR("1") }, { OURO_STR("server-timing"), OURO_STR("x;dur=2") }
+};
+
+Test(http1_write, trailers_end_the_last_chunk)
+{
+	static const char expected[] = "0\r\na: 1\r\nserver-timing: x;dur=2\r\n\r\n";
+	char out[sizeof(expected)];
+	const size_t bytes = sizeof(expected) - 1;
+
+	cr_assert_eq(ouro_http1_write_trailers(two_trailers, 2, out, bytes), (ssize_t)bytes);
+	cr_assert_eq(memcmp(out, expected, bytes), 0);
+	cr_assert_eq(ouro_http1_write_trailers(two_trailers, 2, out, bytes - 1), -ENOSPC);
+	cr_assert_eq(ouro_http1_write_trailers(NULL, 0, out, 5), 5);
+	cr_assert_eq(memcmp(out, "0\r\n\r\n", 5), 0);
+}
+
+Test(http1_write, what_belongs_into_the_head_is_no_trailer)
+{
+	static const char *const no_trailers[] = {
+		"Content-Length", "transfer-encoding", "TE", "host", "Trailer", "set-cookie",
+		"authorization",  "content-type",      "",   "a b",  "a:"
+	};
+	char out[200];
+
+	for (size_t i = 0; i < sizeof(no_trailers) / sizeof(no_trailers[0]); i++) {
+		const struct ouro_field_line line = { ouro_str_c(no_trailers[i]), OURO_STR("1") };
+
+		cr_assert_eq(ouro_http1_write_trailers(&line, 1, out, sizeof(out)), -EINVAL, "%s",
+			     no_trailers[i]);
+	}
+	cr_assert(ouro_http1_is_trailer(OURO_STR("etag")));
+}
+
+Test(http1_write, trailers_cannot_be_split)
+{
+	const struct ouro_field_line line = { OURO_STR("a"), OURO_STR("1\r\nb: 2") };
+	char out[200];
+
+	cr_assert_eq(ouro_http1_write_trailers(&line, 1, out, sizeof(out)), -EINVAL);
+}

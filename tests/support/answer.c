@@ -40,6 +40,18 @@ static bool read_field(struct ouro_str line)
 	       ouro_is_field_value(ouro_str(colon + 1, line.len - name_len - 1));
 }
 
+/* Field lines up to the empty one that ends them. */
+static bool read_fields(struct ouro_str *bytes)
+{
+	struct ouro_str line;
+
+	do {
+		if (!read_line(bytes, &line) || (line.len > 0 && !read_field(line)))
+			return false;
+	} while (line.len > 0);
+	return true;
+}
+
 struct ouro_str answer_field(const struct answer *answer, const char *name)
 {
 	struct ouro_str rest = answer->head, line, wanted = ouro_str_c(name);
@@ -63,13 +75,15 @@ static bool read_chunks(struct ouro_str *bytes)
 
 		memcpy(text, line.ptr, line.len);
 		size = strtoull(text, &end, 16);
-		if (*end || bytes->len < size + 2)
+		if (*end)
+			return false;
+		if (size == 0)
+			return read_fields(bytes);
+		if (bytes->len < size + 2)
 			return false;
 		if (memcmp(bytes->ptr + size, "\r\n", 2) != 0)
 			return false;
 		*bytes = ouro_str(bytes->ptr + size + 2, bytes->len - size - 2);
-		if (size == 0)
-			return true;
 	}
 	return false;
 }
@@ -108,10 +122,8 @@ bool answer_read(struct ouro_str *bytes, bool to_head, struct answer *answer)
 	*answer = (struct answer){ 0 };
 	if (rest.len == 0 || !read_line(&rest, &line) || !read_status(line, &answer->status))
 		return false;
-	do {
-		if (!read_line(&rest, &line) || (line.len > 0 && !read_field(line)))
-			return false;
-	} while (line.len > 0);
+	if (!read_fields(&rest))
+		return false;
 	answer->head = ouro_str(begin, (size_t)(rest.ptr - begin));
 	body = rest.ptr;
 	if (!read_body(&rest, to_head, answer))

@@ -1,0 +1,55 @@
+/* What the files that make answers know of each other: whole ones (respond.c), those whose body follows
+ * (respond_stream.c), bodies that are sent as they are (respond_pieces.c), fields (respond_fields.c). */
+#ifndef OURO_SERVER_RESPOND_H
+#define OURO_SERVER_RESPOND_H
+
+#include "server/exchange.h"
+
+enum {
+	OURO_INLINE_BODY_BYTES_MAX =
+		4096, /* copied behind the head; more gets a buffer of its own */
+	OURO_INLINE_STATIC_BYTES_MAX = 512, /* the same for memory that stays, where it is cheap */
+	OURO_FIELDS_SET_BYTES_MAX = 3072,   /* of all fields a handler sets, and of all trailers */
+};
+
+/* Whether a new answer can begin; 0 or the error for the caller. */
+int ouro_answer_may_begin(const struct ouro_ctx *ctx, unsigned status);
+
+/* What the request means for the connection, known when the head of its answer is written. */
+void ouro_answer_settle_persistence(struct ouro_ctx *ctx);
+
+/* Writes a head and, where there is any, @body behind it. 0, -ENOTCONN or -EINVAL. */
+int ouro_answer_write_head(struct ouro_ctx *ctx, unsigned status, struct ouro_str content_type,
+			   enum ouro_framing framing, uint64_t content_length,
+			   struct ouro_str body);
+
+/* @body in memory of its own, for the kernel to read when it comes to it; NULL when out of memory. */
+struct ouro_buf *ouro_answer_copy_body(struct ouro_ctx *ctx, struct ouro_str body);
+
+/* Whether hooks want to see an answer before it is written. */
+bool ouro_answer_has_hooks(const struct ouro_ctx *ctx);
+
+/* Shows the answer that is held, of @status, to the response hooks; one that panics takes it away. 0 or
+ * the error for the caller. */
+int ouro_answer_pass_hooks(struct ouro_ctx *ctx, unsigned status);
+
+/* A complete answer of pieces leaves; the references of these go (respond_pieces.c). */
+int ouro_answer_write_pieces(struct ouro_ctx *ctx, struct ouro_held *held);
+
+/* Lets go of what @held refers to (respond.c). */
+void ouro_answer_drop_body(struct ouro_held *held);
+
+/* Adds @len bytes from @offset of @file to a begun body; errors as ouro_write(). */
+int ouro_answer_write_file(struct ouro_ctx *ctx, struct ouro_buf *file, uint64_t offset,
+			   uint64_t len);
+
+/* Copies a short piece of framing, or of a body, behind the output. 0 or -ENOTCONN. */
+int ouro_answer_write_copy(struct ouro_ctx *ctx, const char *data, size_t len);
+
+/* Whether @bytes more of a begun body can be written; 0 or the error for the caller. */
+int ouro_answer_may_write(struct ouro_ctx *ctx, uint64_t bytes);
+
+/* @err of a write, or, when it went well, whether the writer should wait; one on a fiber does. */
+int ouro_answer_after_write(struct ouro_ctx *ctx, int err);
+
+#endif
