@@ -186,12 +186,12 @@ Test(http1_write, chunk_heads)
 
 /* ---- Trailers ---- */
 
-static const struct ouro_field_line two_trailers[] = {
-	{ OURO_STR("a"), OURO_STR("1") }, { OURO_STR("server-timing"), OURO_STR("x;dur=2") }
-};
-
 Test(http1_write, trailers_end_the_last_chunk)
 {
+	const struct ouro_field_line two_trailers[] = {
+		{ OURO_STR("a"), OURO_STR("1") },
+		{ OURO_STR("server-timing"), OURO_STR("x;dur=2") },
+	};
 	static const char expected[] = "0\r\na: 1\r\nserver-timing: x;dur=2\r\n\r\n";
 	char out[sizeof(expected)];
 	const size_t bytes = sizeof(expected) - 1;
