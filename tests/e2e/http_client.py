@@ -11,12 +11,14 @@ DATE_LINE = re.compile(rb"(\r\ndate: )([^\r]*)(\r\n)")
 
 
 class Response:
-    """One response. `head` and `body` are the bytes as they came, `body` without its chunks."""
+    """One response. `head` and `body` are the bytes as they came, `body` without its chunks, whose
+    `trailers` are fields as well."""
 
     def __init__(self, head, body=b""):
         lines = head[:-4].decode("latin-1").split("\r\n")
         self.head = head
         self.body = body
+        self.trailers = []
         self.version, status, self.reason = lines[0].split(" ", 2)
         self.status = int(status)
         self.fields = [tuple(line.split(": ", 1)) for line in lines[1:]]
@@ -120,12 +122,13 @@ class Connection:
         return self._take(self.unread.index(end) + len(end))
 
     def _read_chunks(self):
-        body = b""
+        body, trailers = b"", []
         while size := int(self.read_until(b"\r\n"), 16):
             body += self.read_bytes(size)
             assert self.read_bytes(2) == b"\r\n"
-        assert self.read_bytes(2) == b"\r\n", "trailers are not expected"
-        return body
+        while line := self.read_until(b"\r\n")[:-2]:
+            trailers.append(tuple(line.decode("latin-1").split(": ", 1)))
+        return body, trailers
 
     def read_head(self):
         return Response(self.read_until(b"\r\n\r\n"))
@@ -138,7 +141,7 @@ class Connection:
             return response
         if response.value("transfer-encoding") is not None:
             assert response.value("transfer-encoding") == "chunked" and length is None
-            response.body = self._read_chunks()
+            response.body, response.trailers = self._read_chunks()
         elif length is not None:
             response.body = self.read_bytes(int(length))
         else:

@@ -125,6 +125,40 @@ class Echo(Example):
                 connection.read_until(b"0\r\n\r\n")
 
 
+class Send(Example):
+    name = "send"
+    env = {"OURO_FILE": __file__}
+
+    def test_gathered(self):
+        body = self.get("/report").body
+        self.assertEqual(body[:16], b"report of today\n")
+        self.assertEqual(len(body), 16 + 256 * 1024)
+
+    def test_what_is_being_read_stays_until_it_was_read(self):
+        with self.server.connect(receive_buffer_bytes=4096) as slow:
+            slow.send(make_request("GET", "/report") * 20)
+            eventually(lambda: b" 2 in memory" in self.ask("POST", "/report").body,
+                       "the old report is not kept")
+            bodies = [slow.read_response().body for _ in range(20)]
+        self.assertEqual(len(set(bodies[:4])), 1, "it changed while it was read")
+        eventually(lambda: b" 1 in memory" in self.ask("POST", "/report").body,
+                   "the old report is not let go")
+
+    def test_file(self):
+        with open(__file__, "rb") as file:
+            self.assert_answers(self.get("/file"), 200, file.read())
+
+    def test_hints_and_trailers(self):
+        with self.server.connect() as connection:
+            connection.send(make_request("GET", "/log"))
+            hints = connection.read_response()
+            self.assertEqual((hints.status, hints.value("link")),
+                             (103, "</style.css>; rel=preload; as=style"))
+            response = connection.read_response()
+        self.assertEqual(response.body.count(b"\n"), 1000)
+        self.assertEqual(response.trailers, [("x-lines", "1000")])
+
+
 class Groups(Example):
     name = "groups"
     ada = "Authorization: Bearer ada-token"
@@ -420,7 +454,7 @@ class Postgres(Example):
             self.assertEqual(wait().status, 200)
 
 
-for example in (Hello, Echo, Groups, Hooks, Data, Wait, EmbedLibuv, Postgres):
+for example in (Hello, Echo, Send, Groups, Hooks, Data, Wait, EmbedLibuv, Postgres):
     for linked in LINKAGES:
         cls_name = example.__name__ + linked.capitalize()
         globals()[cls_name] = type(cls_name, (example, unittest.TestCase), {"linkage": linked})
