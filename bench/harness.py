@@ -1,0 +1,252 @@
+"""What the measuring programs share: servers started and stopped, the load generator, the results'
+file."""
+
+import json
+import os
+import platform
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+SERVER_CPU, LOAD_CPU = 0, 1
+START_TIMEOUT_S = 10
+LISTENING = re.compile(r"listening (?:on tcp://[0-9.]+:)?(\d+)")
+CONNECTION_CACHES = ("TCP", "sock_inode", "filp", "dentry", "lsm_", "io_", "eventpoll_", "ep_head",
+                     "kmalloc-")
+
+
+class Failure(Exception):
+    pass
+
+
+# ---- Processes ----
+
+
+class Server:
+    """A server started on SERVER_CPU; it ends with stop(), or with this program."""
+
+    running = []
+
+    def __init__(self, name, argv):
+        self.name = name
+        self.argv = argv
+        # A file and not a pipe: nobody has to read it for the server to go on.
+        self.output = tempfile.TemporaryFile(mode="w+")
+        try:
+            self.process = subprocess.Popen(
+                argv, stdin=subprocess.DEVNULL, stdout=self.output, stderr=self.output,
+                preexec_fn=lambda: os.sched_setaffinity(0, {SERVER_CPU}))
+        except OSError as error:
+            raise Failure(f"{name}: {error}") from error
+        Server.running.append(self)
+        self.pid = self.process.pid
+        self.port = self.wait_for_port()
+
+    def text(self):
+        self.output.seek(0)
+        return self.output.read()
+
+    def wait_for_port(self):
+        end = time.monotonic() + START_TIMEOUT_S
+        while time.monotonic() < end and self.process.poll() is None:
+            found = LISTENING.search(self.text())
+            if found:
+                return int(found.group(1))
+            time.sleep(0.02)
+        text = self.text()
+        self.stop()
+        raise Failure(f"{self.name} does not say where it listens: {' '.join(self.argv)}\n{text}")
+
+    def stop(self):
+        if self in Server.running:
+            Server.running.remove(self)
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(5)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self.output.close()
+
+    @staticmethod
+    def stop_all():
+        for server in list(Server.running):
+            server.stop()
+
+
+def program(options, path):
+    full = os.path.join(options.build, path)
+    if not os.access(full, os.X_OK):
+        raise Failure(f"{full} is not there; build it first (meson compile -C {options.build})")
+    return full
+
+
+def ouro_argv(options, backend):
+    binary = options.ouro or program(options, "cli/ouro")
+    return [binary, "demo", "--listen", "tcp://127.0.0.1:0", "--threads", "1",
+            "--backend", backend, *options.ouro_args.split()]
+
+
+def has_ouro(options):
+    return bool(options.ouro) or os.access(os.path.join(options.build, "cli/ouro"), os.X_OK)
+
+
+# ---- Load ----
+
+
+def own_ticks(servers):
+    """CPU time of the servers, in ticks, as the kernel accounts it to them."""
+    total = 0
+    for server in servers:
+        with open(f"/proc/{server.pid}/stat", encoding="ascii", errors="replace") as file:
+            fields = file.read().rpartition(")")[2].split()
+        total += int(fields[11]) + int(fields[12])
+    return total
+
+
+def busy_ticks():
+    """CPU time of everything on both processors, in ticks; without idle and stolen time."""
+    total = 0
+    with open("/proc/stat", encoding="ascii") as file:
+        for line in file:
+            name, *values = line.split()
+            if name in (f"cpu{SERVER_CPU}", f"cpu{LOAD_CPU}"):
+                user, nice, system, _, _, irq, softirq = map(int, values[:7])
+                total += user + nice + system + irq + softirq
+    return total
+
+
+def drive(options, servers, load_options, pairs):
+    """Runs ouro-load over @servers: its summary and raw data, by kind."""
+    handle, path = tempfile.mkstemp(prefix="ouro-load-", suffix=".jsonl")
+    os.close(handle)
+    argv = [program(options, "bench/ouro-load"), "--cycles", str(options.cycles),
+            "--seed", str(options.seed), "--out", path, *load_options]
+    for server in servers:
+        argv += ["--server", f"{server.name}=127.0.0.1:{server.port},{server.pid}"]
+    for a, b in pairs:
+        argv += ["--pair", f"{a}/{b}"]
+    try:
+        used, own, start = busy_ticks(), own_ticks(servers), time.monotonic()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        done = subprocess.run(argv, stdout=subprocess.DEVNULL, check=False,
+                              preexec_fn=lambda: os.sched_setaffinity(0, {LOAD_CPU}))
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        if done.returncode:
+            raise Failure(f"the load failed: {' '.join(argv)}")
+        own = own_ticks(servers) - own
+        used = busy_ticks() - used
+        seconds = time.monotonic() - start
+        with open(path, encoding="utf-8") as file:
+            lines = [json.loads(line) for line in file]
+    finally:
+        os.unlink(path)
+    load_s = (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime)
+    others_s = max(0.0, (used - own) / os.sysconf("SC_CLK_TCK") - load_s)
+    return {
+        "command": argv,
+        "servers": {line["server"]: line for line in lines if line["kind"] == "server"},
+        "pairs": {f"{line['a']}/{line['b']}": line for line in lines if line["kind"] == "pair"},
+        "setup": next(line for line in lines if line["kind"] == "setup"),
+        "slices": [line for line in lines if line["kind"] == "slice"],
+        "seconds": seconds,
+        "others_share": others_s / seconds / 2,
+    }
+
+
+# ---- Results ----
+
+
+def output_of(*argv):
+    try:
+        return subprocess.run(argv, cwd=ROOT, capture_output=True, text=True,
+                              check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+
+
+def environment(options):
+    with open("/proc/cpuinfo", encoding="utf-8") as file:
+        models = re.findall(r"model name\s*: (.*)", file.read())
+    commit = output_of("git", "rev-parse", "HEAD")
+    if commit and output_of("git", "status", "--porcelain"):
+        commit += " with changes"
+    return {
+        "machine": models[0] if models else platform.machine(),
+        "processors": os.cpu_count(),
+        "kernel": f"{platform.system()} {platform.release()}",
+        "commit": commit or "none",
+        "command": [os.path.relpath(sys.argv[0], ROOT), *sys.argv[1:]],
+        "build": options.build,
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+
+
+def save(options, result):
+    path = options.out
+    if not path:
+        stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
+        path = os.path.join(ROOT, "build", "bench", f"{options.what}-{stamp}.json")
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(result, file, indent=1)
+        file.write("\n")
+    print(f"\nraw data: {os.path.relpath(path)}")
+
+
+def print_environment(env):
+    print(f"{env['machine']}, {env['processors']} processors, {env['kernel']}, "
+          f"commit {env['commit'][:12] + env['commit'][40:]}")
+
+
+def interval(pair):
+    return f"{pair['ratio']:.3f} [{pair['low']:.3f} - {pair['high']:.3f}]"
+
+
+def print_quiet(name, measured):
+    """Says what makes the figures of a setting doubtful, if anything does."""
+    if measured["others_share"] > 0.05:
+        print(f"  note: other programs took {measured['others_share']:.0%} of the processors "
+              f"during {name}")
+
+
+# ---- Memory ----
+
+
+def kilobytes(path, names):
+    """The sum of the fields @names of a /proc file that gives them in kB."""
+    total = 0
+    with open(path, encoding="ascii") as file:
+        for line in file:
+            name, _, value = line.partition(":")
+            if name in names:
+                total += int(value.split()[0])
+    return total * 1024
+
+
+def slab_bytes():
+    """Kernel memory in the slab caches that connections live in; in all of them where the caches
+    are not shown to us, which counts what other programs do, too."""
+    try:
+        with open("/proc/slabinfo", encoding="ascii") as file:
+            lines = [line.split() for line in file]
+    except OSError:
+        return kilobytes("/proc/meminfo", {"Slab"})
+    return sum(int(used) * int(size) for name, used, _, size, *_ in lines
+               if name.startswith(CONNECTION_CACHES))
+
+
+def read_memory(pid):
+    rollup = f"/proc/{pid}/smaps_rollup"
+    return {
+        "rss": kilobytes(f"/proc/{pid}/status", {"VmRSS"}),
+        "private": kilobytes(rollup, {"Private_Clean", "Private_Dirty"}),
+        "anonymous": kilobytes(rollup, {"Anonymous"}),
+        "slab": slab_bytes(),
+    }
