@@ -39,6 +39,7 @@ static _Noreturn void usage(void)
 	      "  --connections N          at the same time, per server (64)\n"
 	      "  --pipeline N             requests sent at once on a connection (1)\n"
 	      "  --path PATH              what is asked for (/plaintext)\n"
+	      "  --discard                bodies are counted and dropped, not compared\n"
 	      "  --cycles N               a cycle is one slice per server (40)\n"
 	      "  --warmup N               cycles before those that count (2)\n"
 	      "  --slice-ms N             length of a slice (90)\n"
@@ -103,6 +104,7 @@ static const struct option options[] = {
 	{ "connections", required_argument, NULL, 'c' },
 	{ "pipeline", required_argument, NULL, 'p' },
 	{ "path", required_argument, NULL, 't' },
+	{ "discard", no_argument, NULL, 'd' },
 	{ "cycles", required_argument, NULL, 'n' },
 	{ "warmup", required_argument, NULL, 'w' },
 	{ "slice-ms", required_argument, NULL, 'l' },
@@ -143,6 +145,9 @@ static void parse_options(struct load *load, int argc, char **argv)
 		case 't':
 			common.path = optarg;
 			break;
+		case 'd':
+			common.discard = true;
+			break;
 		case 'n':
 			load->cycle_count = (unsigned)number(optarg, 1, CYCLES_MAX);
 			break;
@@ -164,13 +169,15 @@ static void parse_options(struct load *load, int argc, char **argv)
 			usage();
 		}
 	}
-	if (!load->target_count || optind != argc || (common.close && common.pipeline > 1))
+	if (!load->target_count || optind != argc || (common.close && common.pipeline > 1) ||
+	    (common.discard && (common.close || common.pipeline > 1)))
 		usage();
 	for (size_t i = 0; i < load->target_count; i++) {
 		load->targets[i].path = common.path;
 		load->targets[i].connection_count = common.connection_count;
 		load->targets[i].pipeline = common.pipeline;
 		load->targets[i].close = common.close;
+		load->targets[i].discard = common.discard;
 	}
 }
 
@@ -299,11 +306,11 @@ static void summarise_server(const struct load *load, size_t index, double *valu
 	       per_s, share, user);
 	if (load->out)
 		fprintf(load->out,
-			"{\"kind\":\"server\",\"server\":\"%s\",\"cpu_us\":%.4f,\"rate\":%.0f,"
+			"{\"kind\":\"server\",\"server\":\"%s\",\"cpu_us\":%.4f,\"rate\":%.3f,"
 			"\"busy\":%.3f,\"user_share\":%.3f,\"reopened\":%llu,"
-			"\"response_bytes\":%zu}\n",
+			"\"response_bytes\":%llu}\n",
 			name, us, per_s, share, user, reopened,
-			target_response_len(load->open[index]));
+			(unsigned long long)target_response_len(load->open[index]));
 }
 
 static size_t find_target(const struct load *load, const char *name)
@@ -316,25 +323,37 @@ static size_t find_target(const struct load *load, const char *name)
 	exit(2);
 }
 
-static void summarise_pair(const struct load *load, const struct pair *pair, double *values)
+/* The ratio of @a to @b in what @what says of their slices, within each cycle. */
+static struct summary_interval ratio_of(const struct load *load, size_t a, size_t b, double *values,
+					double (*what)(const struct target_slice *))
 {
-	size_t a = find_target(load, pair->a);
-	size_t b = find_target(load, pair->b);
 	struct summary_interval ratio = { 0 };
 
 	for (size_t cycle = 0; cycle < load->cycle_count; cycle++) {
 		const struct target_slice *slices = &load->slices[cycle * load->target_count];
-		values[cycle] = cpu_us(&slices[a]) / cpu_us(&slices[b]);
+		values[cycle] = what(&slices[a]) / what(&slices[b]);
 	}
 	if (summary_bootstrap(values, load->cycle_count, load->seed, &ratio))
 		fail("bootstrap");
-	printf("%s/%s  %.3f  [%.3f - %.3f]\n", pair->a, pair->b, ratio.median, ratio.low,
-	       ratio.high);
+	return ratio;
+}
+
+static void summarise_pair(const struct load *load, const struct pair *pair, double *values)
+{
+	size_t a = find_target(load, pair->a);
+	size_t b = find_target(load, pair->b);
+	struct summary_interval ratio = ratio_of(load, a, b, values, cpu_us);
+	struct summary_interval rates = ratio_of(load, a, b, values, rate);
+
+	printf("%s/%s  %.3f  [%.3f - %.3f]  rate %.3f  [%.3f - %.3f]\n", pair->a, pair->b,
+	       ratio.median, ratio.low, ratio.high, rates.median, rates.low, rates.high);
 	if (load->out)
 		fprintf(load->out,
 			"{\"kind\":\"pair\",\"a\":\"%s\",\"b\":\"%s\",\"ratio\":%.4f,"
-			"\"low\":%.4f,\"high\":%.4f}\n",
-			pair->a, pair->b, ratio.median, ratio.low, ratio.high);
+			"\"low\":%.4f,\"high\":%.4f,\"rate_ratio\":%.4f,"
+			"\"rate_low\":%.4f,\"rate_high\":%.4f}\n",
+			pair->a, pair->b, ratio.median, ratio.low, ratio.high, rates.median,
+			rates.low, rates.high);
 }
 
 static void summarise(const struct load *load)

@@ -22,6 +22,10 @@ enum {
 	RESPONSE_BYTES_MAX = RECV_BYTES_MAX,
 	REQUEST_BYTES_MAX = 512,
 	DATE_BYTES = 29,
+	/* Where bodies are dropped: what the recv() that meets the head takes. */
+	HEAD_RECV_BYTES = 4096,
+	/* .. and what one of those behind it drops at most. */
+	DISCARD_BYTES_MAX = 1 << 30,
 	/* No answer for so long is an error, not a slow server. */
 	STALL_MS = 5000,
 	/* A server is at rest when its CPU time stands still for one pause. */
@@ -30,10 +34,10 @@ enum {
 };
 
 struct conn {
-	int fd;           /* -1: not open */
-	unsigned awaited; /* responses to requests in flight */
-	size_t position;  /* bytes seen of the response being received */
-	bool unsent;      /* not connected yet: the request waits for EPOLLOUT */
+	int fd;            /* -1: not open */
+	unsigned awaited;  /* responses to requests in flight */
+	uint64_t position; /* bytes seen of the response being received */
+	bool unsent;       /* not connected yet: the request waits for EPOLLOUT */
 };
 
 struct target {
@@ -44,11 +48,12 @@ struct target {
 	struct conn *conns;
 	char *request; /* as many copies as are sent at once */
 	size_t request_len;
-	char *response; /* what every answer must equal */
-	size_t response_len;
-	size_t date_at;  /* the date's value, which may differ; response_len if there is none */
-	unsigned active; /* connections with requests in flight */
-	bool stopping;   /* the slice is over: nothing is sent any more */
+	char *response;   /* what every answer must equal, or begin with where bodies are dropped */
+	size_t known_len; /* of response */
+	uint64_t response_len; /* of all of it */
+	size_t date_at;        /* the date's value, which may differ; known_len if there is none */
+	unsigned active;       /* connections with requests in flight */
+	bool stopping;         /* the slice is over: nothing is sent any more */
 	struct target_slice slice;
 };
 
@@ -100,22 +105,26 @@ static char *find_field(char *head, const char *name)
 	return at && at < end ? at + strlen(name) : NULL;
 }
 
-/* The length of the response that @data starts with; 0 while it is not complete. */
-static size_t complete_len(char *data, size_t len)
+/* Sets the lengths from the response that @data, @len bytes, starts with. False while it is not
+ * complete; where bodies are dropped, while its head is not. */
+static bool measure_response(struct target *target, char *data, size_t len)
 {
 	char *end = strstr(data, "\r\n\r\n");
 
 	if (!end)
-		return 0;
+		return false;
 	const char *value = find_field(data, "\r\ncontent-length:");
-	size_t total = (size_t)(end + 4 - data) + (value ? strtoul(value, NULL, 10) : 0);
-	return len >= total ? total : 0;
+	size_t head_len = (size_t)(end + 4 - data);
+	uint64_t total = head_len + (value ? strtoull(value, NULL, 10) : 0);
+	target->response_len = total;
+	target->known_len = target->opt->discard ? head_len : (size_t)total;
+	return len >= target->known_len;
 }
 
 static int learn_response(struct target *target)
 {
 	size_t len = 0;
-	size_t total = 0;
+	bool complete = false;
 	int fd = connect_blocking(target);
 
 	if (fd < 0)
@@ -125,22 +134,22 @@ static int learn_response(struct target *target)
 	size_t one_request = target->request_len / target->opt->pipeline;
 	if (!err && send(fd, target->request, one_request, MSG_NOSIGNAL) != (ssize_t)one_request)
 		err = -EPIPE;
-	while (!err && !total && len < RESPONSE_BYTES_MAX) {
+	while (!err && !complete && len < RESPONSE_BYTES_MAX) {
 		ssize_t got = recv(fd, target->response + len, RESPONSE_BYTES_MAX - len, 0);
 		if (got <= 0)
 			err = got ? -errno : -ECONNRESET;
 		else
 			len += (size_t)got;
-		total = complete_len(target->response, len);
+		complete = measure_response(target, target->response, len);
 	}
 	close(fd);
 	if (err)
 		return err;
-	if (!total || total != len || strncmp(target->response, "HTTP/1.1 200 ", 13))
+	if (!complete || len > target->response_len ||
+	    strncmp(target->response, "HTTP/1.1 200 ", 13))
 		return -EPROTO;
 	const char *date = find_field(target->response, "\r\ndate: ");
-	target->response_len = total;
-	target->date_at = date ? (size_t)(date - target->response) : total;
+	target->date_at = date ? (size_t)(date - target->response) : target->known_len;
 	return 0;
 }
 
@@ -149,7 +158,7 @@ static bool range_matches(const struct target *target, size_t from, const char *
 	return !memcmp(target->response + from, data, len);
 }
 
-/* Whether @data may stand at @from in a response. It does not reach beyond the response's end. */
+/* Whether @data may stand at @from in a response. It does not reach beyond what is known of it. */
 static bool response_matches(const struct target *target, size_t from, const char *data, size_t len)
 {
 	size_t to = from + len;
@@ -170,12 +179,13 @@ static bool response_matches(const struct target *target, size_t from, const cha
 /* ---- Connections ---- */
 
 /* In close mode only the server's FIN is waited for: the answer is there before it, so that one
- * event and one recv do for both. */
+ * event and one recv do for both. Long bodies come in pieces, one recv and one event for each, so
+ * that no connection is drained at the others' cost. */
 static void watch(struct target *target, struct conn *conn)
 {
 	struct epoll_event event = {
-		.events = EPOLLRDHUP | EPOLLET | (target->opt->close ? 0 : EPOLLIN) |
-			  (conn->unsent ? EPOLLOUT : 0),
+		.events = EPOLLRDHUP | (target->opt->discard ? 0 : EPOLLET) |
+			  (target->opt->close ? 0 : EPOLLIN) | (conn->unsent ? EPOLLOUT : 0),
 		.data.ptr = conn,
 	};
 
@@ -253,22 +263,36 @@ static void end_round(struct target *target, struct conn *conn)
 
 /* ---- Responses ---- */
 
+/* @len bytes more of the response are there. */
+static void advance(struct target *target, struct conn *conn, size_t len)
+{
+	conn->position += len;
+	if (conn->position == target->response_len) {
+		conn->position = 0;
+		conn->awaited--;
+		target->slice.request_count++;
+	}
+}
+
+/* Whether @len bytes at @data, of the response alone, go on with it as they must. */
+static bool piece_matches(const struct target *target, uint64_t from, const char *data, size_t len)
+{
+	if (from >= target->known_len)
+		return true;
+	size_t known = target->known_len - (size_t)from;
+	return response_matches(target, (size_t)from, data, len < known ? len : known);
+}
+
 static bool take(struct target *target, struct conn *conn, const char *data, size_t len)
 {
 	while (len) {
-		size_t piece = target->response_len - conn->position;
-		if (piece > len)
-			piece = len;
-		if (!conn->awaited || !response_matches(target, conn->position, data, piece))
+		uint64_t rest = target->response_len - conn->position;
+		size_t piece = rest < len ? (size_t)rest : len;
+		if (!conn->awaited || !piece_matches(target, conn->position, data, piece))
 			return false;
-		conn->position += piece;
+		advance(target, conn, piece);
 		data += piece;
 		len -= piece;
-		if (conn->position == target->response_len) {
-			conn->position = 0;
-			conn->awaited--;
-			target->slice.request_count++;
-		}
 	}
 	return true;
 }
@@ -299,10 +323,39 @@ static void on_end(struct target *target, struct conn *conn, bool idle)
 	drop(target, conn);
 }
 
-static void on_event(struct target *target, struct conn *conn, uint32_t events)
+/* Drops what has come of a body, and copies nothing of it: so the load costs less than the server,
+ * even where there is no more to a server than copying. */
+static ssize_t receive_dropped(struct target *target, struct conn *conn)
+{
+	uint64_t rest = target->response_len - conn->position;
+	size_t max = rest < DISCARD_BYTES_MAX ? (size_t)rest : DISCARD_BYTES_MAX;
+	ssize_t got = recv(conn->fd, NULL, max, MSG_DONTWAIT | MSG_TRUNC);
+
+	if (got > 0)
+		advance(target, conn, (size_t)got);
+	return got;
+}
+
+/* What recv() says, or -1 with errno EPROTO where the answer is not what it must be. */
+static ssize_t receive(struct target *target, struct conn *conn)
 {
 	static char buf[RECV_BYTES_MAX];
+	bool discard = target->opt->discard;
 
+	if (discard && conn->position >= target->known_len)
+		return receive_dropped(target, conn);
+	size_t max = discard ? HEAD_RECV_BYTES : sizeof(buf);
+	ssize_t got = recv(conn->fd, buf, max, MSG_DONTWAIT);
+	if (got > 0 && !take(target, conn, buf, (size_t)got)) {
+		count_error(target, "an answer differs from the first one: %.*s", (int)got, buf);
+		errno = EPROTO;
+		return -1;
+	}
+	return got;
+}
+
+static void on_event(struct target *target, struct conn *conn, uint32_t events)
+{
 	if (conn->fd < 0)
 		return;
 	if (conn->unsent && (events & EPOLLOUT))
@@ -310,7 +363,7 @@ static void on_event(struct target *target, struct conn *conn, uint32_t events)
 	if (conn->fd < 0 || !(events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)))
 		return;
 	bool idle = !conn->awaited;
-	ssize_t got = recv(conn->fd, buf, sizeof(buf), MSG_DONTWAIT);
+	ssize_t got = receive(target, conn);
 	if (got < 0 && errno == EAGAIN)
 		return;
 	if (got < 0) {
@@ -318,12 +371,7 @@ static void on_event(struct target *target, struct conn *conn, uint32_t events)
 		drop(target, conn);
 		return;
 	}
-	if (got > 0 && !take(target, conn, buf, (size_t)got)) {
-		count_error(target, "an answer differs from the first one: %.*s", (int)got, buf);
-		drop(target, conn);
-		return;
-	}
-	if (got == 0 || (events & EPOLLRDHUP))
+	if (got == 0 || ((events & EPOLLRDHUP) && !target->opt->discard))
 		on_end(target, conn, idle);
 	else if (!conn->awaited && !target->opt->close)
 		end_round(target, conn);
@@ -424,7 +472,7 @@ int target_ticks(const struct target *target, struct target_ticks *out)
 	return 0;
 }
 
-size_t target_response_len(const struct target *target)
+uint64_t target_response_len(const struct target *target)
 {
 	return target->response_len;
 }

@@ -16,6 +16,7 @@ struct target_options {
 	unsigned connection_count; /* in use at the same time */
 	unsigned pipeline;         /* requests sent at once on one connection */
 	bool close;                /* a new connection for every request */
+	bool discard;              /* bodies are counted and dropped; not with close or pipeline */
 };
 
 struct target_slice {
@@ -35,9 +36,9 @@ struct target_ticks {
 
 struct target;
 
-/* Asks once and keeps the answer: every later one must equal it, but for the value of its date.
- * Then opens the connections. NULL after a message on stderr. @opt and its strings must live as
- * long as the target. */
+/* Asks once and keeps the answer: every later one must equal it, but for the value of its date;
+ * where bodies are dropped, its head must, and its length. Then opens the connections. NULL after a
+ * message on stderr. @opt and its strings must live as long as the target. */
 struct target *target_create(const struct target_options *opt);
 void target_destroy(struct target *target);
 
@@ -46,6 +47,6 @@ void target_destroy(struct target *target);
 void target_drive(struct target *target, uint64_t slice_ns, struct target_slice *out);
 
 int target_ticks(const struct target *target, struct target_ticks *out);
-size_t target_response_len(const struct target *target);
+uint64_t target_response_len(const struct target *target);
 
 #endif
