@@ -27,11 +27,12 @@ class Failure(Exception):
 
 
 class Server:
-    """A server started on SERVER_CPU; it ends with stop(), or with this program."""
+    """A server started on SERVER_CPU, with @variables added to its environment. It ends with
+    stop(), or with this program."""
 
     running = []
 
-    def __init__(self, name, argv):
+    def __init__(self, name, argv, variables=None):
         self.name = name
         self.argv = argv
         # A file and not a pipe: nobody has to read it for the server to go on.
@@ -39,6 +40,7 @@ class Server:
         try:
             self.process = subprocess.Popen(
                 argv, stdin=subprocess.DEVNULL, stdout=self.output, stderr=self.output,
+                env={**os.environ, **(variables or {})},
                 preexec_fn=lambda: os.sched_setaffinity(0, {SERVER_CPU}))
         except OSError as error:
             raise Failure(f"{name}: {error}") from error

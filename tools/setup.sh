@@ -13,6 +13,8 @@ build_tools=(gcc libc6-dev meson ninja-build pkg-config)
 build_libs=(liburing-dev=2.3 libllhttp-dev=9.2.1~ libwslay-dev=1.1.1 libpcre2-dev=10.32
 	libyyjson-dev=0.8 libssl-dev=3.0)
 bench_tools=(wrk apache2-utils python3 curl g++ libbenchmark-dev libboost-context-dev)
+# Servers that are measured beside ouro. Debian's nginx has WebDAV, which nginx-light had not always.
+bench_peers=(nginx)
 test_tools=("${bench_tools[@]}" clang llvm clang-format libcriterion-dev iproute2)
 # Tests that need one of these are skipped, and say so, where it cannot be had.
 test_extras=(chromium libuv1-dev libpq-dev postgresql)
@@ -22,6 +24,8 @@ from_trixie=(libllhttp-dev libllhttp9.2 libyyjson-dev libyyjson0)
 
 trixie_source=/etc/apt/sources.list.d/ouro-trixie.sources
 trixie_pin=/etc/apt/preferences.d/ouro-trixie
+policy=/usr/sbin/policy-rc.d
+new_nginx=
 # Packages that this machine's apt has turned out not to have, so as not to look again.
 absent=build/.setup-absent
 
@@ -222,6 +226,28 @@ forbid_cluster() {
 	CONF
 }
 
+# Debian's package starts nginx, on port 80, as soon as it is installed and at each boot from then on.
+# policy-rc.d, where the machine has none of its own, is asked before any service is started.
+forbid_nginx() {
+	[[ " $* " == *" nginx "* ]] && ! installed nginx || return 0
+	new_nginx=1
+	[[ ! -e $policy ]] || return 0
+	trap 'as_root rm -f "$policy"' EXIT
+	as_root tee "$policy" >/dev/null <<-'POLICY'
+		#!/bin/sh
+		# Written by ouro's set-up, for as long as it installs: nginx is there to be measured.
+		case $1 in nginx | nginx.service) exit 101 ;; esac
+	POLICY
+	as_root chmod 755 "$policy"
+}
+
+# A policy of the machine's own may have let it start after all.
+stop_nginx() {
+	[[ -n $new_nginx ]] || return 0
+	as_root invoke-rc.d --quiet nginx stop || say "nginx could not be stopped, if it runs at all"
+	as_root update-rc.d nginx disable
+}
+
 # Sets extras to what tests would like to have. With them is the sanitizers' and the fuzzer's
 # runtime, of the very version that "clang" stands for; before apt knows of clang, it is left out.
 find_extras() {
@@ -239,7 +265,7 @@ find_extras() {
 
 setup_apt() {
 	local tools=("${build_tools[@]}") extras=() entry name missing=()
-	[[ $goal != bench ]] || tools+=("${bench_tools[@]}")
+	[[ $goal != bench ]] || tools+=("${bench_tools[@]}" "${bench_peers[@]}")
 	[[ $goal != test ]] || tools+=("${test_tools[@]}")
 	find_extras
 	for entry in "${tools[@]}" "${build_libs[@]}" "${extras[@]}"; do
@@ -278,8 +304,10 @@ setup_apt() {
 	done
 	if ((${#take[@]})); then
 		forbid_cluster "${take[@]}"
+		forbid_nginx "${take[@]}"
 		apt_get install -y --no-install-recommends --no-remove "${take[@]}" ||
 			die "apt could not install what is needed; see above"
+		stop_nginx
 	fi
 	((${#lacking[@]})) || return 0
 	[[ " ${lacking[*]} " != *" libssl-dev "* ]] || die "apt has no OpenSSL 3, which is needed"
@@ -296,7 +324,7 @@ version_of() { [[ $1 != *=* ]] || echo "${1#*=}"; }
 # meson, which builds from subprojects/ what the system does not have.
 setup_other() {
 	local need=(cc meson ninja pkg-config) name missing=()
-	[[ $goal != bench ]] || need+=(wrk ab python3 curl)
+	[[ $goal != bench ]] || need+=(wrk ab python3 curl nginx)
 	[[ $goal != test ]] || need+=(clang llvm-symbolizer wrk ab python3 curl ip)
 	for name in "${need[@]}"; do
 		command -v "$name" >/dev/null || missing+=("$name")
