@@ -23,6 +23,14 @@ static inline bool ouro_buf_is_file(const struct ouro_buf *buf)
 	return buf && !buf->data;
 }
 
+/* What of the file was in memory when it was last asked, and when: its first @size bytes at @len (both are
+ * of no use to a file otherwise). Zero: not known. */
+static inline void ouro_filebuf_note_cached(struct ouro_buf *buf, uint32_t bytes, uint32_t ms)
+{
+	buf->size = bytes;
+	buf->len = ms;
+}
+
 /* The descriptor; it is read by position, so that its own position neither matters nor moves. */
 static inline int ouro_filebuf_fd(const struct ouro_buf *buf)
 {

@@ -7,10 +7,17 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { READ_BYTES = 64 * 1024 };
+enum {
+	READ_BYTES = 64 * 1024,
+	CACHED_MS = 200, /* for so long what was in memory is taken to be there still */
+	CORK_BYTES_MIN = 256 * 1024,
+};
 
 /* A piece that another thread reads; it holds the connection's slot until it is done. */
 struct file_read {
@@ -105,13 +112,62 @@ static bool start_reading(struct ouro_conn *conn, const struct ouro_op_send *sen
 	return true;
 }
 
+/* Whether all of @send was there a moment ago: files that are sent often are not asked for each time. */
+static bool was_cached(const struct ouro_conn *conn, const struct ouro_op_send *send)
+{
+	const struct ouro_buf *file = ouro_sendq_head_file(conn->out);
+	uint32_t now_ms = ouro_loop_ms(conn->conns->loop);
+
+	return send->file_offset + send->bytes <= file->size &&
+	       !ouro_ms_reached(now_ms, file->len + CACHED_MS);
+}
+
+/* Asks for both ends; what lies between was most likely read with one of them. */
+static bool look(const struct ouro_conn *conn, const struct ouro_op_send *send)
+{
+	if (!is_cached(send->file_fd, send->file_offset) ||
+	    !is_cached(send->file_fd, send->file_offset + send->bytes - 1))
+		return false;
+	if (send->file_offset == 0)
+		ouro_filebuf_note_cached(ouro_sendq_head_file(conn->out), (uint32_t)send->bytes,
+					 ouro_loop_ms(conn->conns->loop));
+	return true;
+}
+
+/* While a large file is sent segments go out full: without this, each of the pieces of 64 KiB that
+ * sendfile(2) is made of ends in one that is not, which costs both sides (docs/zero-copy.md). For small
+ * ones the two calls cost more than they save. */
+static void set_cork(const struct ouro_conn *conn, int on)
+{
+#ifdef TCP_CORK
+	setsockopt(conn->recv.fd, IPPROTO_TCP, TCP_CORK, &on, sizeof(on));
+#else
+	(void)conn;
+	(void)on;
+#endif
+}
+
+void ouro_conn_file_cork(struct ouro_conn *conn)
+{
+	const struct ouro_sendblock *block = conn->out->head;
+
+	if (conn->facts & CONN_CORKED || block->iov[block->head].iov_len < CORK_BYTES_MIN)
+		return;
+	conn->facts |= CONN_CORKED;
+	set_cork(conn, 1);
+}
+
+void ouro_conn_file_uncork(struct ouro_conn *conn)
+{
+	conn->facts &= (uint16_t)~CONN_CORKED;
+	set_cork(conn, 0);
+}
+
 bool ouro_conn_file_is_ready(struct ouro_conn *conn, const struct ouro_op_send *send)
 {
-	if (!conn->conns->options.offload || conn->out->head_is_warm)
+	if (!conn->conns->options.offload || conn->out->head_is_warm || was_cached(conn, send))
 		return true;
-	/* Both ends; what lies between was most likely read with one of them. */
-	if (is_cached(send->file_fd, send->file_offset) &&
-	    is_cached(send->file_fd, send->file_offset + send->bytes - 1))
+	if (look(conn, send))
 		return true;
 	/* Where nobody can read it for the loop, the loop waits. */
 	return !start_reading(conn, send);

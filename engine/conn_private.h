@@ -21,6 +21,7 @@ enum {
 	CONN_ZC_PAYS = 1 << 10,    /* it can: not a local peer, and nothing was copied so far */
 	CONN_ZC_BUSY = 1 << 11,    /* a zero-copy send has not had its result yet */
 	CONN_FILE_READ = 1 << 12,  /* another thread reads what is to be sent next */
+	CONN_CORKED = 1 << 13,     /* the kernel holds back segments that are not full */
 };
 
 /* Zero-copy sends of one connection that wait for their notification. */
@@ -43,6 +44,11 @@ size_t ouro_conn_zero_copy_bytes(void);
 /* Whether @send, a piece of the file at the head of the queue, can be sent without waiting for a disk.
  * If not, it is read by another thread, after which the connection is touched (conn_file.c). */
 bool ouro_conn_file_is_ready(struct ouro_conn *conn, const struct ouro_op_send *send);
+
+/* Holds back segments that are not full while the file at the head of the queue is sent, if it is large;
+ * and no more. */
+void ouro_conn_file_cork(struct ouro_conn *conn);
+void ouro_conn_file_uncork(struct ouro_conn *conn);
 
 /* Size of what conn_file.c takes from struct ouro_conns.file_reads. */
 size_t ouro_conn_file_read_bytes(void);

@@ -92,8 +92,11 @@ static void finish_send(struct ouro_conn *conn)
 		conn->recv.fd = -1;
 	if (conn->state == OURO_CONN_CLOSING || !take_result(conn, send->op.result))
 		return;
-	if (out->bytes == 0)
+	if (out->bytes == 0) {
 		release_queue(conn);
+		if (conn->facts & CONN_CORKED)
+			ouro_conn_file_uncork(conn);
+	}
 	if (conn->recv.fd < 0)
 		ouro_conn_set_state(conn, OURO_CONN_CLOSING);
 }
@@ -267,7 +270,10 @@ static bool send_next(struct ouro_conn *conn)
 	if (send->op.kind == OURO_OP_SEND_FILE) {
 		if (!ouro_conn_file_is_ready(conn, send))
 			return false;
+		ouro_conn_file_cork(conn);
 	} else {
+		if (conn->facts & CONN_CORKED)
+			ouro_conn_file_uncork(conn);
 		if (zero_copy_pays(conn, send->bytes) &&
 		    start_zero_copy(conn, &send->msg, send->bytes))
 			return false;

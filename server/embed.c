@@ -1,5 +1,6 @@
 /* A server within a loop of somebody else's: its one worker is opened, turned and closed by the calling
  * thread. */
+#include "engine/sigpipe.h"
 #include "server/server_private.h"
 
 #include <errno.h>
@@ -34,12 +35,15 @@ static void close_embedded(struct ouro_server *server)
 int ouro_server_poll(struct ouro_server *server, int *timeout_ms)
 {
 	struct ouro_worker *worker = server->workers;
+	struct ouro_sigpipe before;
 	int err;
 
 	*timeout_ms = -1;
 	if (!server->running || !server->embedded)
 		return server->stopped ? -ESHUTDOWN : -EINVAL;
+	ouro_sigpipe_block(&before);
 	err = ouro_loop_poll(&worker->loop, timeout_ms);
+	ouro_sigpipe_restore(&before);
 	if (err) {
 		ouro_log(&server->log, OURO_LOG_ERROR, "the loop stopped serving: %s",
 			 strerror(-err));
@@ -57,11 +61,14 @@ int ouro_server_poll(struct ouro_server *server, int *timeout_ms)
 void ouro_embedded_stop(struct ouro_server *server)
 {
 	struct ouro_worker *worker = &server->workers[0];
+	struct ouro_sigpipe before;
 	int err = 0;
 
 	ouro_worker_drain(worker);
+	ouro_sigpipe_block(&before);
 	while (!err && !ouro_worker_is_finished(worker))
 		err = ouro_loop_turn(&worker->loop, true);
+	ouro_sigpipe_restore(&before);
 	if (err)
 		ouro_log(&server->log, OURO_LOG_ERROR, "the loop stopped serving: %s",
 			 strerror(-err));

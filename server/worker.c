@@ -1,6 +1,7 @@
 /* A worker: see server/worker.h. */
 #include "server/worker.h"
 
+#include "engine/sigpipe.h"
 #include "server/crash.h"
 #include "server/ref.h"
 #include "server/server_private.h"
@@ -304,6 +305,7 @@ static void *worker_main(void *arg)
 	struct ouro_crash_stack stack;
 
 	pin(worker);
+	ouro_sigpipe_block(NULL);
 	ouro_crash_stack_init(&stack);
 	serve(worker);
 	ouro_crash_stack_fini(&stack);

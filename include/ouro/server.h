@@ -103,7 +103,7 @@ OURO_API int ouro_server_listen(struct ouro_server *server, const char *url);
 OURO_API int ouro_server_secret(struct ouro_server *server, const struct ouro_str *keys,
 				size_t count);
 
-/* Compiles the routes, opens the listening sockets and starts the threads. 0; else a negative errno
+/* Compiles the routes, opens the listening sockets and starts the threads, in which SIGPIPE is blocked. 0; else a negative errno
  * with a log line, and nothing runs. Another server listening at the same TCP address: -EADDRINUSE.
  * Two routes that fit the same requests: -EEXIST, and the line says where both are. */
 OURO_API int ouro_server_start(struct ouro_server *server);

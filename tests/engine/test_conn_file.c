@@ -221,6 +221,44 @@ Test(conn_file, that_is_not_cached_is_read_by_another_thread)
 	ouro_buf_unref(file);
 }
 
+/* Bytes on a connection whose pieces were asked for and found. */
+static void send_again(struct rig_conn *conn, struct ouro_buf *file)
+{
+	sim_peer_forget(conn->peer);
+	ouro_stream_write_file(conn->stream, file, 0, 1000);
+	sim_settle(&conn->rig->loop);
+	cr_assert_eq(sim_peer_received(conn->peer).len, 1000);
+}
+
+Test(conn_file, that_was_cached_a_moment_ago_is_not_asked_for_again)
+{
+	struct rig_options options = { 0 };
+	struct ouro_buf *file = rig_file(1000);
+	struct rig rig;
+	struct rig_conn *conn;
+
+	cr_assert_eq(ouro_offload_create(&options.offload, 1, 8), 0);
+	rig_open(&rig, &options);
+	conn = rig_connect(&rig);
+	send_again(conn, file);
+	if (!chill(file)) {
+		rig_close(&rig);
+		ouro_offload_destroy(options.offload);
+		ouro_buf_unref(file);
+		cr_skip("the file system of /var/tmp keeps files in memory or cannot say");
+	}
+	send_again(conn, file);
+	cr_assert_eq(rig.loop.counters.file_reads, 0);
+	chill(file);
+	sim_advance(&rig.loop, 1000);
+	ouro_stream_write_file(conn->stream, file, 0, 1000);
+	settle_with_threads(&rig, conn, 2000);
+	cr_assert_eq(rig.loop.counters.file_reads, 1);
+	rig_close(&rig);
+	ouro_offload_destroy(options.offload);
+	ouro_buf_unref(file);
+}
+
 Test(conn_file, that_is_being_read_outlives_its_connection)
 {
 	struct rig_options options = { 0 };
