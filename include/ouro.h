@@ -8,6 +8,7 @@
 #include "ouro/data.h"
 #include "ouro/field.h"
 #include "ouro/log.h"
+#include "ouro/multipart.h"
 #include "ouro/routes.h"
 #include "ouro/send.h"
 #include "ouro/server.h"

@@ -124,11 +124,14 @@ static const struct {
 
 void ouro_reject(struct ouro_ctx *ctx, int err)
 {
+	const bool is_of_body = err == -EBADMSG || err == -EMSGSIZE;
+	const char *told = is_of_body ? ouro_multipart_fault(ctx) : NULL;
+
 	if (err == -ECANCELED || err == -ENOTCONN || err == -EALREADY || err == -EPIPE)
 		return;
 	for (size_t i = 0; i < sizeof(rejections) / sizeof(rejections[0]); i++)
 		if (rejections[i].err == err) {
-			ouro_error(ctx, rejections[i].status, rejections[i].detail);
+			ouro_error(ctx, rejections[i].status, told ? told : rejections[i].detail);
 			return;
 		}
 	ouro_error(ctx, 500, NULL);

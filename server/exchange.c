@@ -102,6 +102,8 @@ static void release_request(struct ouro_ctx *ctx)
 		ouro_ref_drop(ctx);
 	stop_timers(ctx);
 	ouro_held_drop(ctx);
+	if (ctx->multipart)
+		ouro_multipart_release(ctx);
 	ouro_buf_unref(ctx->chunk.buf);
 	ouro_buf_unref(ctx->body_buf);
 	ouro_buf_unref(ctx->head_buf);

@@ -11,6 +11,7 @@
 #include "fiber/fiber.h"
 #include "fiber/guard.h"
 #include "ouro/data.h"
+#include "ouro/multipart.h"
 #include "ouro/send.h"
 #include "proto/http1_parse.h"
 #include "proto/http1_write.h"
@@ -171,6 +172,8 @@ struct ouro_ctx {
 	const char *error_detail;
 	const char *panic_message;
 	const char *json_fault;
+	const char *multipart_fault;
+	struct ouro_multipart_reader *multipart; /* NULL: not begun */
 	const struct ouro_query_pair
 		*form; /* @form_count pairs of it, decoded; NULL: not read yet */
 	size_t form_count;
@@ -286,6 +289,11 @@ void ouro_body_expect(struct ouro_ctx *ctx);
 
 /* A piece of the body for the handler that waits for it. */
 void ouro_suspend_on_chunk(struct ouro_ctx *ctx, struct ouro_slice chunk, bool last);
+
+/* ---- multipart.c ---- */
+
+/* Gives back what reading the body part by part has taken, files included; no job is in progress. */
+void ouro_multipart_release(struct ouro_ctx *ctx);
 
 /* Lets go of the poll or the job that the handler waited for: it is cancelled. */
 void ouro_poll_abandon(struct ouro_ctx *ctx);

@@ -29,15 +29,18 @@ OURO_API struct ouro_str ouro_signed_cookie(struct ouro_ctx *ctx, const char *na
 OURO_API int ouro_set_sealed_cookie(struct ouro_ctx *ctx, const struct ouro_cookie *cookie);
 OURO_API struct ouro_str ouro_sealed_cookie(struct ouro_ctx *ctx, const char *name);
 
-/* ---- Forms (application/x-www-form-urlencoded) ---- */
+/* ---- Forms (application/x-www-form-urlencoded, and nothing else) ----
+ *
+ * Forms with files come as multipart/form-data: see ouro/multipart.h. */
 
 /* Waits for the body and walks its pairs, decoded once, in order, at most 1000: where anything is wrong with
  * one of them, none. 0; -EPROTONOSUPPORT where
- * the content type is another; -EBADMSG at a malformed escape or too many pairs; as ouro_body(). */
+ * the content type is another, multipart/form-data included; -EBADMSG at a malformed escape or too many
+ * pairs; as ouro_body(). */
 OURO_API int ouro_form_each(struct ouro_ctx *ctx, ouro_pair_fn fn, void *arg);
 
-/* The first value of the field @name (a C string), decoded; absent where there is none or
- * ouro_form_each() fails: what then to answer, ouro_reject() knows. */
+/* The first value of the field @name (a C string), decoded; absent where there is none, the form is
+ * multipart/form-data or ouro_form_each() fails otherwise: what then to answer, ouro_reject() knows. */
 OURO_API struct ouro_str ouro_form(struct ouro_ctx *ctx, const char *name);
 
 /* ---- JSON, by yyjson (include <yyjson.h> for what these types are) ---- */
