@@ -28,6 +28,8 @@ const char cli_demo_page[] =
 	"<a href=\"/users/ada%20lovelace\">/users/{id}</a>, "
 	"<a href=\"/query?a=1&amp;b=two+words\">/query</a>, "
 	"<a href=\"/slow?ms=500\">/slow</a>, <a href=\"/metrics\">/metrics</a>.</p>\n"
+	"<form action=\"/upload\" method=\"post\" enctype=\"multipart/form-data\">"
+	"<input type=\"file\" name=\"file\" multiple> <button>/upload</button></form>\n"
 	"<script>\n"
 	"const $=id=>document.getElementById(id),rates=[];let last;\n"
 	"async function look(){\n"

@@ -2,8 +2,11 @@
 
 import functools
 import os
+import pathlib
+import shutil
 import socket
 import struct
+import tempfile
 import threading
 import time
 import unittest
@@ -299,6 +302,64 @@ class Data(Example):
         self.assertEqual(self.get("/greeting", "Accept: image/png").status, 406)
 
 
+class Upload(Example):
+    name = "upload"
+    type = "Content-Type: multipart/form-data; boundary=b"
+
+    @classmethod
+    def setUpClass(cls):
+        cls.uploads = pathlib.Path(tempfile.mkdtemp())
+        cls.addClassCleanup(shutil.rmtree, cls.uploads)
+        cls.temporary = pathlib.Path(tempfile.mkdtemp())
+        cls.addClassCleanup(shutil.rmtree, cls.temporary)
+        cls.env = {"UPLOADS": str(cls.uploads), "TMPDIR": str(cls.temporary)}
+        super().setUpClass()
+
+    def tearDown(self):
+        for file in self.uploads.iterdir():
+            file.unlink()
+        self.assertEqual(list(self.temporary.iterdir()), [])
+
+    def form(self, *parts):
+        """Pairs of a name, with what may follow it in its field, and the data."""
+        return b"".join(b'--b\r\nContent-Disposition: form-data; name=%s\r\n\r\n%s\r\n' % part
+                        for part in parts) + b"--b--\r\n"
+
+    def post(self, target, *parts):
+        return self.ask("POST", target, self.type, body=self.form(*parts))
+
+    def test_files_are_saved(self):
+        photo = os.urandom(3 << 20)
+        response = self.post("/files", (b"a", b"no file"), (b"p; filename=one", photo),
+                             (b'p; filename=""', b""), (b'p; filename="../two"', b"2"))
+        self.assert_answers(response, 200, b"2 files, %d bytes\n" % (len(photo) + 1))
+        self.assertEqual(sorted(file.read_bytes() == photo for file in self.uploads.iterdir()),
+                         [False, True])
+
+    def test_half_a_file_is_not_kept(self):
+        body = self.form((b"p; filename=one", os.urandom(1 << 20)))
+        response = self.ask("POST", "/files", self.type, body=body[:-10])
+        self.assertEqual(response.status, 400)
+        self.assertIn(b"the body ends within a part", response.body)
+        self.assertEqual(list(self.uploads.iterdir()), [])
+
+    def test_whose_client_goes_is_not_kept(self):
+        with self.server.connect() as connection:
+            connection.send(make_request("POST", "/files", self.type, "Content-Length: 1000000"))
+            connection.send(self.form((b"p; filename=one", b"x" * 100000))[:-9])
+            eventually(lambda: list(self.uploads.iterdir()), "nothing is being saved")
+        eventually(lambda: not list(self.uploads.iterdir()), "the file stays")
+
+    def test_message(self):
+        response = self.post("/message", (b"text", b"hello"), (b"attachment; filename=f", b"123"))
+        self.assert_answers(response, 200, b"5 bytes of text, 3 bytes attached, in memory\n")
+        response = self.post("/message", (b"attachment", b"x" * 1000000), (b"text", b"hello"))
+        self.assert_answers(response, 200, b"5 bytes of text, 1000000 bytes attached, in a file\n")
+        self.assertEqual(self.post("/message", (b"x", b"y")).status, 422)
+        self.assertEqual(self.post("/message", *[(b"x", b"y")] * 9).status, 413)
+        self.assertEqual(self.ask("POST", "/message", body=b"text=hello").status, 415)
+
+
 class Wait(Example):
     name = "wait"
 
@@ -455,7 +516,7 @@ class Postgres(Example):
             self.assertEqual(wait().status, 200)
 
 
-for example in (Hello, Echo, Send, Groups, Hooks, Data, Wait, EmbedLibuv, Postgres):
+for example in (Hello, Echo, Send, Groups, Hooks, Data, Upload, Wait, EmbedLibuv, Postgres):
     for linked in LINKAGES:
         cls_name = example.__name__ + linked.capitalize()
         globals()[cls_name] = type(cls_name, (example, unittest.TestCase), {"linkage": linked})
