@@ -44,6 +44,8 @@ int ouro_file_path_check(const struct ouro_file_root *root, struct ouro_str path
 		return -EINVAL;
 	if (path.len > OURO_FILE_PATH_MAX)
 		return -ENAMETOOLONG;
+	if (root->anywhere)
+		return 0;
 	for (;;) {
 		const char *slash = memchr(at, '/', (size_t)(end - at));
 		const char *stop = slash ? slash : end;
@@ -88,13 +90,12 @@ int ouro_file_stat(int fd, struct ouro_file_stat *stat)
 
 static int by_kernel(const struct ouro_file_root *root, const char *path, bool cached, int flags)
 {
-	struct open_how how = {
-		.flags = (unsigned)flags,
-		.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS,
-	};
+	struct open_how how = { .flags = (unsigned)flags };
 	long fd;
 
-	if (!root->symlinks)
+	if (!root->anywhere)
+		how.resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
+	if (!root->anywhere && !root->symlinks)
 		how.resolve |= RESOLVE_NO_SYMLINKS;
 	if (cached)
 		how.resolve |= RESOLVE_CACHED;
@@ -119,15 +120,20 @@ static int resolve(const struct ouro_file_root *root, struct ouro_str path, bool
 	char text[OURO_FILE_PATH_MAX + 1];
 	int fd;
 
+	memcpy(text, path.ptr, path.len);
+	text[path.len] = '\0';
 	if (!root->walk) {
-		memcpy(text, path.ptr, path.len);
-		text[path.len] = '\0';
 		fd = by_kernel(root, text, cached, flags);
 		/* Filters answer calls that they do not know with either. */
 		if (fd != -ENOSYS && fd != -EPERM)
 			return fd;
 	}
-	return cached ? -EAGAIN : ouro_file_walk(root, path, flags);
+	if (cached)
+		return -EAGAIN;
+	if (!root->anywhere)
+		return ouro_file_walk(root, path, flags);
+	fd = openat(root->fd, text, flags);
+	return fd < 0 ? -errno : fd;
 }
 
 int ouro_beneath_look(const struct ouro_file_root *root, struct ouro_str path, bool cached,

@@ -39,11 +39,14 @@ struct ouro_file_root {
 	bool symlinks; /* are followed, as long as they stay beneath; else they are -ELOOP */
 	bool dotfiles; /* may be asked for; targets of links may have dots in any case */
 	bool walk;     /* the own walk even where the kernel could do it */
+	bool anywhere; /* no root at all: paths are the program's own, and mean what they mean to
+			* open(2) from @fd on, which may be AT_FDCWD; nothing above applies */
 };
 
 /* Whether @path may be looked for at all: components with single slashes between them. 0; -EINVAL where
  * it is empty or absolute, a component is empty, "." or "..", or there is a NUL; -ENAMETOOLONG; -EPERM
- * where a component begins with a dot and may not. The functions below ask this first. */
+ * where a component begins with a dot and may not. With root->anywhere only an empty path, one that is too
+ * long, and a NUL are wrong. The functions below ask this first. */
 int ouro_file_path_check(const struct ouro_file_root *root, struct ouro_str path);
 
 /* What is at @path, without opening it for reading. 0 or a negative errno: as above; -ENOENT, -ENOTDIR,

@@ -7,6 +7,7 @@
 #include "ouro/cookie.h"
 #include "ouro/data.h"
 #include "ouro/field.h"
+#include "ouro/files.h"
 #include "ouro/log.h"
 #include "ouro/multipart.h"
 #include "ouro/routes.h"

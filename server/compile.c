@@ -2,6 +2,7 @@
  * add to it, known to the router. */
 #include "server/group.h"
 #include "server/server_private.h"
+#include "server/static.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -235,6 +236,8 @@ static int add_route(struct ouro_server *server, const struct scope *scope,
 		return refuse(server, entry->place, "it has too much middleware around it");
 	err = pattern ? make_endpoint(server, scope, &entry->options, entry->handler, &endpoint)
 		      : -ENOMEM;
+	if (!err && entry->files)
+		err = ouro_static_compile(server, entry->files, endpoint);
 	if (!err && !*pattern)
 		err = refuse(server, entry->place, "an empty pattern needs a prefix");
 	while (!err && ouro_method_list_next(&rest, &method)) {
@@ -313,6 +316,7 @@ static void forget(struct ouro_server *server)
 		free(server->compiled_notes);
 		server->compiled_notes = next;
 	}
+	ouro_static_forget(server);
 	free(server->route_infos);
 	server->route_infos = NULL;
 	server->route_count = server->route_room = 0;

@@ -15,6 +15,7 @@ struct ouro_guards {
 struct ouro_endpoint {
 	const ouro_handler_fn *chain; /* middleware, the outermost first, then the handler */
 	const struct ouro_guards *guards;
+	const struct ouro_files *files; /* what a route to files serves (server/static.h) */
 	uint64_t body_bytes_max;
 	uint32_t body_timeout_ms;
 	uint32_t handler_timeout_ms; /* 0: none */

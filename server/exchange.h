@@ -43,6 +43,7 @@ enum ouro_waiting {
 	OURO_WAITING_DRAIN,
 	OURO_WAITING_POLL,
 	OURO_WAITING_OFFLOAD,
+	OURO_WAITING_FILE,
 	OURO_WAITING_EVENT,
 };
 
@@ -241,6 +242,9 @@ void ouro_path_route(struct ouro_ctx *ctx);
 
 /* The handler of the endpoint for requests that have no other: answers as ctx->verdict says. */
 void ouro_path_refuse(struct ouro_ctx *ctx);
+
+/* Answers with 308 to @path, in which escapes are such already, and the query of the request. */
+void ouro_path_redirect(struct ouro_ctx *ctx, struct ouro_str path);
 
 /* ---- panic.c ---- */
 

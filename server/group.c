@@ -46,8 +46,7 @@ const struct ouro_log *ouro_group_log(const struct ouro_group *group)
 	return group->log ? group->log : &standard_error;
 }
 
-/* Memory of @bytes that lives as long as @group, zeroed; NULL when out of memory. */
-static void *group_alloc(struct ouro_group *group, size_t bytes)
+void *ouro_group_alloc(struct ouro_group *group, size_t bytes)
 {
 	struct ouro_group_note *note = calloc(1, sizeof(*note) + bytes);
 
@@ -58,11 +57,10 @@ static void *group_alloc(struct ouro_group *group, size_t bytes)
 	return note->bytes;
 }
 
-/* A copy of @text, NULL of NULL; false when out of memory. */
-static bool keep_text(struct ouro_group *group, const char **text)
+bool ouro_group_keep_text(struct ouro_group *group, const char **text)
 {
 	size_t bytes = *text ? strlen(*text) + 1 : 0;
-	char *copy = bytes ? group_alloc(group, bytes) : NULL;
+	char *copy = bytes ? ouro_group_alloc(group, bytes) : NULL;
 
 	if (copy)
 		memcpy(copy, *text, bytes);
@@ -80,7 +78,7 @@ static bool keep_middleware(struct ouro_group *group, const ouro_handler_fn **mi
 		return true;
 	while ((*middleware)[count])
 		count++;
-	copy = group_alloc(group, (count + 1) * sizeof(*copy));
+	copy = ouro_group_alloc(group, (count + 1) * sizeof(*copy));
 	if (copy)
 		memcpy(copy, *middleware, count * sizeof(*copy));
 	*middleware = copy;
@@ -93,9 +91,11 @@ static bool keep_options(struct ouro_group *group, const struct ouro_route_optio
 	if (!given)
 		return true;
 	*kept = *given;
-	return keep_middleware(group, &kept->middleware) && keep_text(group, &kept->name) &&
-	       keep_text(group, &kept->host) && keep_text(group, &kept->header) &&
-	       keep_text(group, &kept->header_value);
+	return keep_middleware(group, &kept->middleware) &&
+	       ouro_group_keep_text(group, &kept->name) &&
+	       ouro_group_keep_text(group, &kept->host) &&
+	       ouro_group_keep_text(group, &kept->header) &&
+	       ouro_group_keep_text(group, &kept->header_value);
 }
 
 static void append(struct ouro_group *group, struct ouro_group_entry *entry)
@@ -179,7 +179,7 @@ static const char *place_of(struct ouro_group *group, const char *file, int line
 
 	if (file)
 		snprintf(text, sizeof(text), "%s:%d", base ? base + 1 : file, line);
-	return keep_text(group, &place) ? place : NULL;
+	return ouro_group_keep_text(group, &place) ? place : NULL;
 }
 
 int ouro_group_route_at(const char *file, int line, struct ouro_group *group, const char *method,
@@ -193,14 +193,15 @@ int ouro_group_route_at(const char *file, int line, struct ouro_group *group, co
 		return -EALREADY;
 	if (!method || !pattern || !handler)
 		return -EINVAL;
-	entry = group_alloc(group, sizeof(*entry));
+	entry = ouro_group_alloc(group, sizeof(*entry));
 	if (!entry)
 		return -ENOMEM;
 	entry->method = method;
 	entry->text = pattern;
 	entry->handler = handler;
 	entry->place = place_of(group, file, line);
-	if (!entry->place || !keep_text(group, &entry->method) || !keep_text(group, &entry->text) ||
+	if (!entry->place || !ouro_group_keep_text(group, &entry->method) ||
+	    !ouro_group_keep_text(group, &entry->text) ||
 	    !keep_options(group, options, &entry->options))
 		return -ENOMEM;
 	err = try_route(group, entry);
@@ -243,12 +244,12 @@ int ouro_group_use(struct ouro_group *group, ouro_handler_fn middleware)
 /* Puts @child, whose reference is taken over, under @prefix. */
 static int add_child(struct ouro_group *parent, const char *prefix, struct ouro_group *child)
 {
-	struct ouro_group_entry *entry = group_alloc(parent, sizeof(*entry));
+	struct ouro_group_entry *entry = ouro_group_alloc(parent, sizeof(*entry));
 
 	if (!entry)
 		return -ENOMEM;
 	entry->text = prefix;
-	if (!keep_text(parent, &entry->text))
+	if (!ouro_group_keep_text(parent, &entry->text))
 		return -ENOMEM;
 	entry->child = child;
 	append(parent, entry);

@@ -11,6 +11,8 @@ enum {
 	OURO_MIDDLEWARE_MAX = 64, /* of one route, all groups together */
 };
 
+struct ouro_files_spec; /* server/static.h */
+
 /* A route, or a group within. */
 struct ouro_group_entry {
 	struct ouro_group_entry *next;
@@ -19,8 +21,9 @@ struct ouro_group_entry {
 	/* Of a route: */
 	const char *method;
 	ouro_handler_fn handler;
-	struct ouro_route_options options; /* strings are the group's */
-	const char *place;                 /* "file.c:12" */
+	struct ouro_route_options options;   /* strings are the group's */
+	const char *place;                   /* "file.c:12" */
+	const struct ouro_files_spec *files; /* what it serves; NULL: it is no route to files */
 };
 
 /* A piece of memory that lives as long as the group. */
@@ -46,6 +49,12 @@ struct ouro_group *ouro_group_new(const struct ouro_log *log);
 
 /* Drops a reference. NULL is accepted. */
 void ouro_group_unref(struct ouro_group *group);
+
+/* Memory of @bytes that lives as long as @group, zeroed; NULL when out of memory. */
+void *ouro_group_alloc(struct ouro_group *group, size_t bytes);
+
+/* Makes @text a copy of itself that lives as long as @group, NULL of NULL; false when out of memory. */
+bool ouro_group_keep_text(struct ouro_group *group, const char **text);
 
 /* The log for messages about @group. */
 const struct ouro_log *ouro_group_log(const struct ouro_group *group);

@@ -242,17 +242,17 @@ static size_t put_uri(struct ouro_str text, char *out)
 	return (size_t)(to - out);
 }
 
-static void redirect(struct ouro_ctx *ctx)
+void ouro_path_redirect(struct ouro_ctx *ctx, struct ouro_str path)
 {
 	struct ouro_str query = ouro_query_string(ctx);
-	size_t len = 3 * (ctx->path.len + query.len) + 1;
+	size_t len = 3 * (path.len + query.len) + 1;
 	char *location = ouro_arena_alloc(&ctx->arena, len);
 
 	if (!location) {
 		ouro_error(ctx, 503, "out of memory");
 		return;
 	}
-	len = put_uri(ctx->path, location);
+	len = put_uri(path, location);
 	if (query.len > 0) {
 		location[len++] = '?';
 		len += put_uri(query, location + len);
@@ -280,7 +280,7 @@ void ouro_path_refuse(struct ouro_ctx *ctx)
 		ouro_error(ctx, 501, "CONNECT is not supported");
 		return;
 	case OURO_VERDICT_REDIRECT:
-		redirect(ctx);
+		ouro_path_redirect(ctx, ctx->path);
 		return;
 	case OURO_VERDICT_NO_MEMORY:
 		ouro_error(ctx, 503, "out of memory");

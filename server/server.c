@@ -3,6 +3,7 @@
 #include "proto/secret.h"
 #include "server/crash.h"
 #include "server/server_private.h"
+#include "server/static.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -377,9 +378,13 @@ int ouro_server_open(struct ouro_server *server, bool embedded)
 	begin_start(server);
 	err = ouro_server_compile(server);
 	if (!err)
+		err = ouro_static_open_roots(server);
+	if (!err)
 		err = ouro_server_choose_backend(server);
 	if (!err)
 		err = start_or_fall_back(server);
+	if (err)
+		ouro_static_close_roots(server);
 	end_start(server, err == 0);
 	if (err)
 		return err;
@@ -402,6 +407,7 @@ void ouro_server_close(struct ouro_server *server)
 	pthread_mutex_unlock(&server->life_lock);
 	remove_unix_paths(server);
 	free_workers(server);
+	ouro_static_close_roots(server);
 }
 
 void ouro_server_stop(struct ouro_server *server)

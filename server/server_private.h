@@ -44,6 +44,8 @@ struct ouro_server {
 	struct ouro_route_info *route_infos;
 	size_t route_count, route_room;
 	struct ouro_group_note *compiled_notes; /* memory of endpoints and the like */
+	struct ouro_files *files;               /* directories that are served */
+	uint32_t files_count;
 	struct ouro_secret *secret;             /* of cookies; NULL: none */
 	struct ouro_offload *offload;           /* while it runs */
 	enum ouro_method methods[64];           /* by llhttp's number */

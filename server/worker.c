@@ -5,6 +5,7 @@
 #include "server/crash.h"
 #include "server/ref.h"
 #include "server/server_private.h"
+#include "server/static.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -32,6 +33,7 @@ static void trim(struct ouro_worker *worker)
 	ouro_pool_trim(&worker->inq_items);
 	ouro_pool_trim(&worker->polls);
 	ouro_pool_trim(&worker->handed_over);
+	ouro_static_trim(worker);
 	ouro_fibers_trim(&worker->fibers);
 	ouro_conns_trim(&worker->conns);
 }
@@ -197,8 +199,11 @@ static int open_handling(struct ouro_worker *worker)
 		err = worker->router_scratch ? 0 : -ENOMEM;
 	}
 	if (!err)
+		err = ouro_static_open(worker);
+	if (!err)
 		err = ouro_refs_open(worker);
 	if (err) {
+		ouro_static_close(worker);
 		ouro_router_scratch_destroy(worker->router_scratch);
 		ouro_fibers_fini(&worker->fibers);
 	}
@@ -208,6 +213,7 @@ static int open_handling(struct ouro_worker *worker)
 static void close_handling(struct ouro_worker *worker)
 {
 	ouro_refs_close(worker);
+	ouro_static_close(worker);
 	ouro_router_scratch_destroy(worker->router_scratch);
 	ouro_fibers_fini(&worker->fibers);
 }

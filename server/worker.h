@@ -40,7 +40,9 @@ struct ouro_worker {
 	struct ouro_pool polls;       /* struct ouro_poll_wait */
 	struct ouro_pool handed_over; /* memory that answers refer to (respond_pieces.c) */
 	struct ouro_fibers fibers;    /* handlers run on these */
-	struct ouro_refs *refs;       /* names that were given out */
+	struct ouro_file_cache *
+		*file_caches;   /* files of the program's own, then of each directory */
+	struct ouro_refs *refs; /* names that were given out */
 	struct ouro_router_scratch *router_scratch; /* NULL where no route needs it */
 	struct ouro_request_ids request_ids;
 	uint32_t jobs; /* offloaded and not done */

@@ -514,3 +514,23 @@ Test(beneath, magic_links_lead_nowhere)
 		cr_expect(got == -ELOOP || got == -EXDEV, "%d", got);
 	}
 }
+
+Test(beneath, paths_of_the_program_itself_lead_anywhere)
+{
+	struct ouro_file_root inner = make_tree();
+	struct ouro_file_root root = { .fd = AT_FDCWD, .anywhere = true };
+
+	close(inner.fd);
+	for (int walk = 0; walk < 2; walk++) {
+		root.walk = walk;
+		cr_expect_eq(look(&root, "/etc/passwd", false), REGULAR);
+		cr_expect_eq(look(&root, "../outside", false), REGULAR);
+		cr_expect_eq(look(&root, "./dir/../.hidden", false), REGULAR);
+		cr_expect_eq(look(&root, "out-absolute", false), REGULAR);
+		cr_expect_eq(look(&root, "fifo", false), OTHER);
+		cr_expect_eq(look(&root, "none", false), -ENOENT);
+		cr_expect_eq(look(&root, "", false), -EINVAL);
+		cr_expect_eq(ouro_file_path_check(&root, OURO_STR("a\0b")), -EINVAL);
+	}
+	tree_remove();
+}

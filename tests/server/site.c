@@ -1,6 +1,8 @@
 /* A server on the simulated backend: see server/site.h. */
 #include "server/site.h"
 
+#include "server/static.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -367,7 +369,7 @@ static void start(struct site *site)
 	worker->listen_fds = calloc(1, sizeof(*worker->listen_fds));
 	worker->listen_fds[0] = SIM_LISTENER_FD;
 	if (ouro_offload_create(&server->offload, 2, 4) || ouro_server_compile(server) ||
-	    ouro_worker_open(worker))
+	    ouro_static_open_roots(server) || ouro_worker_open(worker))
 		sim_fail("cannot open the worker: %s", site->logged);
 	site->worker = worker;
 	site->loop = &worker->loop;
