@@ -6,7 +6,9 @@
 
 /* What the command line said. */
 struct cli_options {
-	struct ouro_options server;
+	struct ouro_options server; /* first */
+	const char *root;           /* a directory to serve; NULL: none */
+	struct ouro_files_options files;
 	const char *const *more_listen; /* --listen beyond the first */
 	int more_listen_count;
 };
@@ -18,8 +20,8 @@ int cli_parse_options(int argc, char **argv, struct cli_options *options);
 /* Prints the flags with their defaults. */
 void cli_print_options(void);
 
-/* Adds the demo's routes. 0 or a negative errno. */
-int cli_add_demo(struct ouro_server *server);
+/* Adds the demo's routes, with the files of options->root. 0 or a negative errno. */
+int cli_add_demo(struct ouro_server *server, const struct cli_options *options);
 
 /* The demo's page, a C string. */
 extern const char cli_demo_page[];

@@ -185,9 +185,11 @@ static void on_panic(struct ouro_ctx *ctx)
 	ouro_text(ctx, 500, OURO_STR("the handler panicked; the server goes on\n"));
 }
 
-int cli_add_demo(struct ouro_server *server)
+int cli_add_demo(struct ouro_server *server, const struct cli_options *options)
 {
 	int err = ouro_server_hook(server, OURO_HOOK_PANIC, 0, on_panic);
 
+	if (!err && options->root)
+		err = ouro_server_files(server, "/files", options->root, &options->files);
 	return err ? err : ouro_server_declared(server);
 }

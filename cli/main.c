@@ -48,7 +48,7 @@ static int run_demo(const struct cli_options *options)
 
 	if (err)
 		return err;
-	err = cli_add_demo(server);
+	err = cli_add_demo(server, options);
 	for (int i = 0; !err && i < options->more_listen_count; i++)
 		err = ouro_server_listen(server, options->more_listen[i]);
 	if (!err)
@@ -79,7 +79,7 @@ static int print_routes(const struct cli_options *options)
 
 	if (err)
 		return err;
-	err = cli_add_demo(server);
+	err = cli_add_demo(server, options);
 	if (!err)
 		count = ouro_server_routes(server, NULL, 0);
 	if (count > 0) {

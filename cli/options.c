@@ -1,4 +1,5 @@
-/* The command's flags: one for each member of struct ouro_options, of the same name. */
+/* The command's flags: one for each member of struct ouro_options, of the same name, and those for the
+ * demo's files. */
 #include "cli/cli.h"
 
 #include <errno.h>
@@ -7,18 +8,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum kind { KIND_U32, KIND_U64, KIND_BACKEND, KIND_PATHS, KIND_LEVEL, KIND_LISTEN, KIND_SWITCH };
+enum kind {
+	KIND_U32,
+	KIND_U64,
+	KIND_BACKEND,
+	KIND_PATHS,
+	KIND_LEVEL,
+	KIND_LISTEN,
+	KIND_SWITCH,
+	KIND_TEXT
+};
 
 struct flag {
 	const char *name;
 	enum kind kind;
-	size_t offset; /* in struct ouro_options */
+	size_t offset; /* in struct cli_options */
 	const char *help;
 };
 
 #define FLAG(name, kind, member, help)                                                             \
 	{                                                                                          \
-		name, kind, offsetof(struct ouro_options, member), help                            \
+		name, kind, offsetof(struct cli_options, server.member), help                      \
+	}
+
+#define OTHER_FLAG(name, kind, member, help)                                                       \
+	{                                                                                          \
+		name, kind, offsetof(struct cli_options, member), help                             \
 	}
 
 static const struct flag flags[] = {
@@ -56,6 +71,26 @@ static const struct flag flags[] = {
 	     "N    completion queue of a ring (8192)"),
 	FLAG("zero-copy-bytes-min", KIND_U32, zero_copy_bytes_min,
 	     "N    smallest zero-copy send (65536)"),
+	OTHER_FLAG("root", KIND_TEXT, root, "DIR  serve its files at /files/ (none)"),
+	OTHER_FLAG("files-index", KIND_TEXT, files.index,
+		   "NAME what stands for a directory (index.html)"),
+	OTHER_FLAG("files-fallback", KIND_TEXT, files.fallback,
+		   "PATH what stands for pages that are not there (none)"),
+	OTHER_FLAG("files-cache-control", KIND_TEXT, files.cache_control,
+		   "TEXT their Cache-Control (none)"),
+	OTHER_FLAG("files-list", KIND_SWITCH, files.list, "     list directories without an index"),
+	OTHER_FLAG("files-symlinks", KIND_SWITCH, files.symlinks,
+		   "     follow links that stay beneath DIR"),
+	OTHER_FLAG("files-dotfiles", KIND_SWITCH, files.dotfiles,
+		   "     serve names that begin with a dot"),
+	OTHER_FLAG("files-precompressed", KIND_SWITCH, files.precompressed,
+		   "     send .br, .zst and .gz files for those beside them"),
+	OTHER_FLAG("files-revalidate-ms", KIND_U32, files.revalidate_ms,
+		   "N    how long what was seen is believed (1000)"),
+	OTHER_FLAG("files-cached-max", KIND_U32, files.cached_files_max,
+		   "N    files that a loop remembers (1024)"),
+	OTHER_FLAG("files-memory-bytes-max", KIND_U32, files.memory_bytes_max,
+		   "N    files held in memory (8192)"),
 };
 
 enum { FLAG_COUNT = sizeof(flags) / sizeof(flags[0]) };
@@ -63,7 +98,7 @@ enum { FLAG_COUNT = sizeof(flags) / sizeof(flags[0]) };
 void cli_print_options(void)
 {
 	for (size_t i = 0; i < FLAG_COUNT; i++)
-		printf("  --%-20s %s\n", flags[i].name, flags[i].help);
+		printf("  --%-22s %s\n", flags[i].name, flags[i].help);
 }
 
 static int complain(const char *flag, const char *value, const char *wanted)
@@ -81,7 +116,7 @@ static int parse_number(const struct flag *flag, const char *text, unsigned long
 	*number = strtoull(text, &end, 10);
 	if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno == ERANGE || *number > max)
 		return complain(flag->name, text, "a whole number is needed");
-	if (*number == 0 && flag->offset != offsetof(struct ouro_options, threads))
+	if (*number == 0 && flag->offset != offsetof(struct cli_options, server.threads))
 		return complain(flag->name, text, "it must be at least 1");
 	return 0;
 }
@@ -136,7 +171,7 @@ static int parse_switch(const struct flag *flag, const char *text, bool *on)
 static int set_flag(const struct flag *flag, const char *text, struct cli_options *options,
 		    const char **more)
 {
-	char *member = (char *)&options->server + flag->offset;
+	char *member = (char *)options + flag->offset;
 	unsigned long long number;
 	int err;
 
@@ -165,6 +200,9 @@ static int set_flag(const struct flag *flag, const char *text, struct cli_option
 		return 0;
 	case KIND_SWITCH:
 		return parse_switch(flag, text, (bool *)(void *)member);
+	case KIND_TEXT:
+		*(const char **)(void *)member = text;
+		return 0;
 	}
 	return -EINVAL;
 }
