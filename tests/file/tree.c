@@ -114,13 +114,19 @@ void tree_unlink(const char *path)
 	must(unlink(path) == 0, path);
 }
 
+void tree_date(const char *path, int64_t unix_s)
+{
+	const struct timespec then[2] = { { .tv_sec = unix_s }, { .tv_sec = unix_s } };
+
+	must(utimensat(AT_FDCWD, path, then, 0) == 0, path);
+}
+
 /* The time of change cannot be set: it is waited for. */
 void tree_age(const char *path)
 {
-	const struct timespec then[2] = { { .tv_sec = 1000000000 }, { .tv_sec = 1000000000 } };
 	const struct timespec a_while = { .tv_nsec = 150000000 };
 
-	must(utimensat(AT_FDCWD, path, then, 0) == 0, path);
+	tree_date(path, 1000000000);
 	nanosleep(&a_while, NULL);
 }
 

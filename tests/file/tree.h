@@ -21,7 +21,10 @@ void tree_mode(const char *path, unsigned mode);
 void tree_rename(const char *from, const char *to);
 void tree_unlink(const char *path);
 
-/* Gives the file times from long ago, or from now. */
+/* Sets when the file was modified, in seconds since 1970. */
+void tree_date(const char *path, int64_t unix_s);
+
+/* The same for a time long ago, and waits until the file has not changed for so long that this is believed. */
 void tree_age(const char *path);
 
 /* The process is another user than root from now on, to whom permissions apply. False: it cannot. */
