@@ -58,17 +58,17 @@ def parse_address(url):
 
 class Server:
     """`ouro demo`, from the moment it listens. `prepare` is called in the child before it becomes
-    the server; `inherit` are descriptors that it gets. Instead of the demo it may be `command`, a
-    program that is told by its environment."""
+    the server; `inherit` are descriptors that it gets; `wrapper` is a command before it, `program` another
+    copy of it. Instead of the demo it may be `command`, a program that is told by its environment."""
 
     def __init__(self, *flags, listen=("tcp://127.0.0.1:0",), backend=BACKEND, threads=2, env=None,
-                 prepare=None, inherit=(), command=None):
+                 prepare=None, inherit=(), command=None, wrapper=(), program=None):
         env = env or environment()
         if command:
             env = env | {"OURO_LISTEN": listen[0]} | ({"OURO_BACKEND": backend} if backend else {})
             arguments = [*command]
         else:
-            arguments = [OURO, "demo", "--threads", str(threads)]
+            arguments = [*wrapper, program or OURO, "demo", "--threads", str(threads)]
             for url in listen:
                 arguments += ["--listen", url]
             if backend:

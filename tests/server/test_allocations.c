@@ -2,6 +2,8 @@
  * answered. The simulated kernel allocates nothing either once its own buffers have grown. */
 #include "server/site.h"
 
+#include "file/tree.h"
+
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -212,6 +214,37 @@ Test(allocations, none_on_fibers_with_middleware_or_hooks)
 			cr_assert_eq(allocations_at(&site, requests[j]), 0, "%zu %s", i,
 				     requests[j]);
 		}
+}
+
+static void serve_tree(struct ouro_server *server)
+{
+	ouro_server_files(server, "/files", ".", NULL);
+}
+
+Test(allocations, none_of_files_that_are_remembered)
+{
+	static const char *const requests[] = {
+		"GET /files/small HTTP/1.1\r\nHost: a\r\n\r\n",
+		"GET /files/large HTTP/1.1\r\nHost: a\r\n\r\n",
+		"GET /files/large HTTP/1.1\r\nHost: a\r\nRange: bytes=5-9\r\n\r\n",
+		"GET /files/small HTTP/1.1\r\nHost: a\r\nIf-None-Match: *\r\n\r\n",
+		"GET /files/d/ HTTP/1.1\r\nHost: a\r\n\r\n",
+		"GET /files/d HTTP/1.1\r\nHost: a\r\n\r\n",
+	};
+
+	tree_create();
+	tree_file("small", "content");
+	tree_file_of("large", 20000);
+	tree_directory("d");
+	tree_file("d/index.html", "index");
+	tree_age("d/index.html");
+	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++) {
+		struct site site;
+
+		site_open_with(&site, NULL, NULL, serve_tree);
+		cr_assert_eq(allocations_at(&site, requests[i]), 0, "%s", requests[i]);
+	}
+	tree_remove();
 }
 
 #endif

@@ -27,6 +27,7 @@
 enum {
 	SETTLE_TURNS_MAX = 100000,
 	FIRST_NS = 1000000000, /* the clock's beginning */
+	FILE_PIECE_BYTES = 4096,
 };
 
 /* Sunday, 06 Nov 1994 08:49:37 GMT, the date of RFC 9110's examples. */
@@ -239,18 +240,25 @@ static void check_memory(const struct sim_bytes *snapshot, const struct ouro_op_
 	}
 }
 
-/* What a file, which is a real one, has for @send: up to @len bytes in place of a snapshot. */
+/* What a file, which is a real one, has for @send: up to @len bytes in place of a snapshot. Without an
+ * allocation, once the snapshot is as large as it becomes. */
 static size_t read_file(struct sim_peer *socket, const struct ouro_op_send *send, size_t len)
 {
-	char *piece = sim_realloc(NULL, len);
-	ssize_t got = pread(send->file_fd, piece, len, (off_t)send->file_offset);
+	char piece[FILE_PIECE_BYTES];
+	size_t done = 0;
+	ssize_t got;
 
-	if (got < 0)
-		sim_fail("a file cannot be read: %s", strerror(errno));
 	socket->snapshot.len = 0;
-	sim_bytes_add(&socket->snapshot, piece, (size_t)got);
-	free(piece);
-	return (size_t)got;
+	do {
+		size_t left = len - done < sizeof(piece) ? len - done : sizeof(piece);
+
+		got = pread(send->file_fd, piece, left, (off_t)(send->file_offset + done));
+		if (got < 0)
+			sim_fail("a file cannot be read: %s", strerror(errno));
+		sim_bytes_add(&socket->snapshot, piece, (size_t)got);
+		done += (size_t)got;
+	} while (got > 0 && done < len);
+	return done;
 }
 
 /* Moves bytes of @send to the peer; returns how many. There is room. */
