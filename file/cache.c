@@ -3,6 +3,8 @@
  * for things that do not exist pushes out no file. */
 #include "file/cache.h"
 
+#include "base/filebuf.h"
+
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -53,6 +55,7 @@ struct ouro_file_cache {
 	uint64_t seed; /* so that nobody outside knows which paths share a chain */
 	uint64_t mask;
 	uint32_t pending_count;
+	uint32_t descriptor_count; /* of files that entries hold open */
 	struct entry *table[];
 };
 
@@ -143,6 +146,20 @@ static void link_entry(struct ouro_file_cache *cache, struct entry *entry, enum 
 	list->count++;
 }
 
+static bool is_open(const struct ouro_file *file)
+{
+	return file && ouro_buf_is_file(file->buf);
+}
+
+/* Puts @file, whose reference it takes, in the place of what @entry holds. Either may be NULL. */
+static void replace_file(struct ouro_file_cache *cache, struct entry *entry, struct ouro_file *file)
+{
+	cache->descriptor_count += is_open(file);
+	cache->descriptor_count -= is_open(entry->file);
+	ouro_file_unref(entry->file);
+	entry->file = file;
+}
+
 static void remove_entry(struct ouro_file_cache *cache, struct entry *entry)
 {
 	struct entry **chain = &cache->table[entry->hash & cache->mask];
@@ -152,17 +169,18 @@ static void remove_entry(struct ouro_file_cache *cache, struct entry *entry)
 		chain = &(*chain)->chain;
 	*chain = entry->chain;
 	unlink_entry(cache, entry);
-	ouro_file_unref(entry->file);
+	replace_file(cache, entry, NULL);
 	free(entry);
 }
 
-/* Makes room in the list of @kept; entries that are being looked at stay, and are few. */
+/* Makes room for one more in the list of @kept; entries that are being looked at stay, and are few. */
 static void make_room(struct ouro_file_cache *cache, enum kept kept)
 {
 	struct list *list = &cache->lists[kept];
 	struct entry *entry = list->oldest;
 
-	while (entry && list->count >= list->count_max) {
+	while (entry && (list->count >= list->count_max ||
+			 cache->descriptor_count > cache->options.descriptors_max)) {
 		struct entry *newer = entry->newer;
 
 		if (!entry->pending)
@@ -211,12 +229,10 @@ static int learn(struct ouro_file_cache *cache, struct entry *entry, struct ouro
 	entry->looked_ms = now_ms;
 	entry->asked_ms = now_ms;
 	entry->error = look->error;
-	if (look->error || !look->same) {
-		ouro_file_unref(entry->file);
-		entry->file = NULL;
-	}
+	if (look->error)
+		replace_file(cache, entry, NULL);
 	if (!look->error && !look->same) {
-		entry->file = make_file(cache, look);
+		replace_file(cache, entry, make_file(cache, look));
 		if (!entry->file)
 			entry->error = -ENOMEM;
 	}
@@ -262,6 +278,8 @@ int ouro_file_cache_create(struct ouro_file_cache **out,
 	cache->options = *options;
 	if (!options->idle_ms)
 		cache->options.idle_ms = IDLE_MS_DEFAULT;
+	if (!options->descriptors_max)
+		cache->options.descriptors_max = count_max;
 	cache->mask = room - 1;
 	cache->lists[KEPT_THERE].count_max = count_max;
 	cache->lists[KEPT_ABSENT].count_max = absent_max;

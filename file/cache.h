@@ -15,6 +15,7 @@ struct ouro_file_cache;
 struct ouro_file_cache_options {
 	uint32_t entries_max;      /* 1024 files and directories; a quarter as many absences */
 	uint32_t revalidate_ms;    /* how long what was seen is believed; 0: looked at each time */
+	uint32_t descriptors_max;  /* of the files, how many may be open; as many as there are */
 	uint32_t idle_ms;          /* 60000: what nobody asks for so long is closed */
 	uint32_t memory_bytes_max; /* files up to that size are held in memory */
 	uint32_t note_bytes;       /* of each file's note */

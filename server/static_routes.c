@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define TAIL "/{path...}"
@@ -21,6 +22,8 @@ enum {
 	MEMORY_BYTES_MAX_DEFAULT = 8192,
 	MEMORY_BYTES_MAX = 1024 * 1024,
 	CACHED_FILES_MAX = 1024 * 1024,
+	DESCRIPTORS_SHARE = 4, /* of the limit of open files, for all that is remembered */
+	DESCRIPTORS_MIN = 8,   /* of one cache, all the same */
 };
 
 /* ---- Collecting ---- */
@@ -165,8 +168,10 @@ int ouro_static_compile(struct ouro_server *server, const struct ouro_files_spec
 		server->files = files;
 	}
 	endpoint->files = files;
-	/* A disk may have to be waited for. */
+	/* A disk may have to be waited for; not for long, so that who has only closed its side still
+	 * gets the answer that it would have got from memory. */
 	endpoint->run_inline = false;
+	endpoint->half_close = true;
 	return 0;
 }
 
@@ -209,11 +214,27 @@ void ouro_static_close_roots(struct ouro_server *server)
 
 /* ---- What a worker remembers ---- */
 
+/* How many files one cache of a worker may keep open. The rest is for connections. */
+static uint32_t descriptors_max(const struct ouro_server *server)
+{
+	uint64_t caches = (uint64_t)server->worker_count * (server->files_count + 1);
+	struct rlimit limit;
+	uint64_t share;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return DESCRIPTORS_MIN;
+	share = limit.rlim_cur / DESCRIPTORS_SHARE / caches;
+	if (share < DESCRIPTORS_MIN)
+		return DESCRIPTORS_MIN;
+	return share < CACHED_FILES_MAX ? (uint32_t)share : CACHED_FILES_MAX;
+}
+
 static int open_cache(struct ouro_worker *worker, uint32_t index,
 		      const struct ouro_files_options *given)
 {
 	const struct ouro_file_cache_options options = {
 		.entries_max = given->cached_files_max,
+		.descriptors_max = descriptors_max(worker->server),
 		.revalidate_ms = given->revalidate_ms,
 		.memory_bytes_max = given->memory_bytes_max,
 		.note_bytes = sizeof(struct ouro_static_note),

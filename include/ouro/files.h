@@ -35,7 +35,8 @@ struct ouro_files_options {
 	bool precompressed;
 	const char *cache_control; /* the value of a Cache-Control field. NULL: none */
 
-	/* What each loop remembers. An open file is a descriptor. */
+	/* What each loop remembers. Files that are not in memory are open: of the descriptors that the
+	 * process may have (RLIMIT_NOFILE) all loops take a quarter for it at most. */
 	uint32_t cached_files_max; /* 1024 files and directories, and a quarter as many absences */
 	uint32_t revalidate_ms;    /* 1000: for so long what was seen is believed */
 	uint32_t

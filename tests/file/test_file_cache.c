@@ -222,6 +222,38 @@ Test(file_cache, what_was_asked_for_longest_ago_goes_first)
 	tree_remove();
 }
 
+Test(file_cache, fewer_files_may_be_open_than_are_remembered)
+{
+	struct ouro_file_root root = tree_create();
+	const struct ouro_file_cache_options options = {
+		.entries_max = 100,
+		.descriptors_max = 4,
+		.memory_bytes_max = MEMORY,
+		.revalidate_ms = REVALIDATE,
+	};
+	struct ouro_file_cache *cache;
+	unsigned before = tree_descriptor_count();
+	char name[16];
+
+	cr_assert_eq(ouro_file_cache_create(&cache, &options), 0);
+	for (int i = 0; i < 20; i++) {
+		snprintf(name, sizeof(name), "f%d", i);
+		tree_file(name, "too long for memory");
+		cr_assert_eq(ask(cache, &root, name, 0), 0);
+	}
+	cr_expect_eq(ouro_file_cache_count(cache), 4);
+	cr_expect_eq(tree_descriptor_count(), before + 4);
+	for (int i = 0; i < 20; i++) {
+		snprintf(name, sizeof(name), "s%d", i);
+		tree_file(name, "short");
+		cr_assert_eq(ask(cache, &root, name, 0), 0);
+	}
+	cr_expect_eq(ouro_file_cache_count(cache), 24);
+	ouro_file_cache_destroy(cache);
+	cr_expect_eq(tree_descriptor_count(), before);
+	tree_remove();
+}
+
 Test(file_cache, absences_push_out_no_file)
 {
 	struct ouro_file_root root = tree_create();

@@ -143,6 +143,21 @@ Test(static_waits, a_client_that_goes_meanwhile_leaves_nothing_behind)
 	tree_remove();
 }
 
+Test(static_waits, a_client_that_only_closed_its_side_gets_its_answer)
+{
+	struct sim_peer *peer;
+
+	tree_create();
+	tree_file("a", "content");
+	open_waiting(NULL);
+	peer = site_connect(&site);
+	sim_peer_say(peer, GET("/files/a"));
+	sim_peer_fin(peer);
+	settle_until_answered(peer);
+	cr_expect(is(answer_of(peer).body, "content"));
+	close_files();
+}
+
 Test(static_waits, a_server_may_end_while_a_look_is_under_way)
 {
 	tree_create();
