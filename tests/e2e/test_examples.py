@@ -128,6 +128,35 @@ class Echo(Example):
                 connection.read_until(b"0\r\n\r\n")
 
 
+class Files(Example):
+    name = "files"
+    env = {"OURO_ROOT": os.path.dirname(os.path.abspath(__file__))}
+
+    def test_directory(self):
+        with open(__file__, "rb") as file:
+            content = file.read()
+        name = "/" + os.path.basename(__file__)
+        response = self.get(name)
+        self.assert_answers(response, 200, content)
+        self.assertEqual(response.value("cache-control"), "max-age=60")
+        self.assert_answers(self.get(name, "Range: bytes=5-9"), 206, content[5:10])
+        self.assert_answers(self.get(name, f"If-None-Match: {response.value('etag')}"), 304, b"")
+        self.assertIn(name[1:].encode(), self.get("/").body)
+        self.assertEqual(self.get("/..%2f..%2fmeson.build").status, 404)
+
+    def test_files_that_the_program_names(self):
+        with open("/etc/os-release", "rb") as file:
+            content = file.read()
+        response = self.get("/reports/2?key=sesame")
+        self.assert_answers(response, 200, content)
+        self.assertEqual(response.value("content-disposition"),
+                         'attachment; filename="system.txt"')
+        self.assert_answers(self.get("/reports/2?key=sesame", "Range: bytes=0-3"), 206,
+                            content[:4])
+        self.assertEqual(self.get("/reports/2").status, 403)
+        self.assertEqual(self.get("/reports/3?key=sesame").status, 404)
+
+
 class Send(Example):
     name = "send"
     env = {"OURO_FILE": __file__}
@@ -516,7 +545,7 @@ class Postgres(Example):
             self.assertEqual(wait().status, 200)
 
 
-for example in (Hello, Echo, Send, Groups, Hooks, Data, Upload, Wait, EmbedLibuv, Postgres):
+for example in (Hello, Echo, Send, Files, Groups, Hooks, Data, Upload, Wait, EmbedLibuv, Postgres):
     for linked in LINKAGES:
         cls_name = example.__name__ + linked.capitalize()
         globals()[cls_name] = type(cls_name, (example, unittest.TestCase), {"linkage": linked})
