@@ -90,7 +90,7 @@ static const struct flag flags[] = {
 	OTHER_FLAG("files-cached-max", KIND_U32, files.cached_files_max,
 		   "N    files that a loop remembers (1024)"),
 	OTHER_FLAG("files-memory-bytes-max", KIND_U32, files.memory_bytes_max,
-		   "N    files held in memory (8192)"),
+		   "N    files up to which are held in memory (16384)"),
 };
 
 enum { FLAG_COUNT = sizeof(flags) / sizeof(flags[0]) };

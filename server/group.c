@@ -171,43 +171,47 @@ static int try_route(const struct ouro_group *group, const struct ouro_group_ent
 	return err;
 }
 
-static const char *place_of(struct ouro_group *group, const char *file, int line)
-{
-	const char *base = file ? strrchr(file, '/') : NULL;
-	char text[PLACE_BYTES_MAX] = "";
-	const char *place = text;
-
-	if (file)
-		snprintf(text, sizeof(text), "%s:%d", base ? base + 1 : file, line);
-	return ouro_group_keep_text(group, &place) ? place : NULL;
-}
-
-int ouro_group_route_at(const char *file, int line, struct ouro_group *group, const char *method,
-			const char *pattern, ouro_handler_fn handler,
-			const struct ouro_route_options *options)
+int ouro_group_add(struct ouro_group *group, const char *place,
+		   const struct ouro_group_entry *given)
 {
 	struct ouro_group_entry *entry;
 	int err;
 
 	if (group->compiled)
 		return -EALREADY;
-	if (!method || !pattern || !handler)
-		return -EINVAL;
 	entry = ouro_group_alloc(group, sizeof(*entry));
 	if (!entry)
 		return -ENOMEM;
-	entry->method = method;
-	entry->text = pattern;
-	entry->handler = handler;
-	entry->place = place_of(group, file, line);
-	if (!entry->place || !ouro_group_keep_text(group, &entry->method) ||
+	*entry = *given;
+	entry->place = place;
+	if (!ouro_group_keep_text(group, &entry->place) ||
+	    !ouro_group_keep_text(group, &entry->method) ||
 	    !ouro_group_keep_text(group, &entry->text) ||
-	    !keep_options(group, options, &entry->options))
+	    !keep_options(group, &given->options, &entry->options))
 		return -ENOMEM;
 	err = try_route(group, entry);
 	if (!err)
 		append(group, entry);
 	return err;
+}
+
+int ouro_group_route_at(const char *file, int line, struct ouro_group *group, const char *method,
+			const char *pattern, ouro_handler_fn handler,
+			const struct ouro_route_options *options)
+{
+	const char *base = file ? strrchr(file, '/') : NULL;
+	struct ouro_group_entry entry = { .text = pattern, .method = method, .handler = handler };
+	char place[PLACE_BYTES_MAX] = "";
+
+	if (group->compiled)
+		return -EALREADY;
+	if (!method || !pattern || !handler)
+		return -EINVAL;
+	if (options)
+		entry.options = *options;
+	if (file)
+		snprintf(place, sizeof(place), "%s:%d", base ? base + 1 : file, line);
+	return ouro_group_add(group, place, &entry);
 }
 
 int(ouro_group_route)(struct ouro_group *group, const char *method, const char *pattern,

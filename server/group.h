@@ -50,6 +50,11 @@ struct ouro_group *ouro_group_new(const struct ouro_log *log);
 /* Drops a reference. NULL is accepted. */
 void ouro_group_unref(struct ouro_group *group);
 
+/* Adds a copy of the route @given, which was added at @place. 0; -EINVAL with a log line, -EALREADY,
+ * -ENOMEM. */
+int ouro_group_add(struct ouro_group *group, const char *place,
+		   const struct ouro_group_entry *given);
+
 /* Memory of @bytes that lives as long as @group, zeroed; NULL when out of memory. */
 void *ouro_group_alloc(struct ouro_group *group, size_t bytes);
 

@@ -46,9 +46,9 @@ struct ouro_server {
 	struct ouro_group_note *compiled_notes; /* memory of endpoints and the like */
 	struct ouro_files *files;               /* directories that are served */
 	uint32_t files_count;
-	struct ouro_secret *secret;             /* of cookies; NULL: none */
-	struct ouro_offload *offload;           /* while it runs */
-	enum ouro_method methods[64];           /* by llhttp's number */
+	struct ouro_secret *secret;   /* of cookies; NULL: none */
+	struct ouro_offload *offload; /* while it runs */
+	enum ouro_method methods[64]; /* by llhttp's number */
 
 	struct ouro_address addresses[OURO_LISTENERS_MAX];
 	char urls[OURO_LISTENERS_MAX][OURO_ADDRESS_TEXT_MAX];

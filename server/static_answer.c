@@ -79,6 +79,15 @@ static int add_field(struct ouro_ctx *ctx, const char *name, struct ouro_str val
 	return 0;
 }
 
+/* Whether somebody has set @name before. */
+static bool is_set(const struct ouro_ctx *ctx, struct ouro_str name)
+{
+	for (size_t i = 0; i < ctx->fields.count; i++)
+		if (ouro_str_eq_nocase(ctx->fields.lines[i].name, name))
+			return true;
+	return false;
+}
+
 /* The fields that a 304 has too (RFC 9110, 15.4.5). */
 static int add_common_fields(struct ouro_ctx *ctx, const struct ouro_static_answer *answer,
 			     const struct ouro_static_note *note)
@@ -87,7 +96,8 @@ static int add_common_fields(struct ouro_ctx *ctx, const struct ouro_static_answ
 
 	if (!err)
 		err = add_field(ctx, "last-modified", ouro_str(note->modified, OURO_DATE_BYTES));
-	if (!err && answer->cache_control.ptr)
+	/* What a handler or middleware has said of this one answer goes before what is said of all. */
+	if (!err && answer->cache_control.ptr && !is_set(ctx, OURO_STR("cache-control")))
 		err = add_field(ctx, "cache-control", answer->cache_control);
 	if (!err && answer->varies)
 		err = add_field(ctx, "vary", OURO_STR("accept-encoding"));
@@ -323,8 +333,17 @@ static int respond_conditionally(struct ouro_ctx *ctx, const struct ouro_static_
 int ouro_static_respond(struct ouro_ctx *ctx, const struct ouro_static_answer *answer)
 {
 	const struct ouro_static_note *note = ouro_static_note_of(ctx, answer);
+	const struct ouro_fields_set before = ctx->fields;
+	int err;
 
 	if (ctx->parser.known & (conditions | BIT(RANGE)))
-		return respond_conditionally(ctx, answer, note);
-	return send_whole(ctx, answer, note);
+		err = respond_conditionally(ctx, answer, note);
+	else
+		err = send_whole(ctx, answer, note);
+	/* Another answer is to follow, and knows nothing of this file. */
+	if (err && ctx->response == OURO_RESPONSE_NONE) {
+		ctx->fields.count = before.count;
+		ctx->fields.bytes = before.bytes;
+	}
+	return err;
 }

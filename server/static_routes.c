@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -17,13 +18,14 @@
 enum {
 	CACHED_FILES_MAX_DEFAULT = 1024,
 	REVALIDATE_MS_DEFAULT = 1000,
-	/* Up to here a copy into the socket costs less than the second system call that sends from
-	 * the file (measured on loopback: docs/benchmarks.md). */
-	MEMORY_BYTES_MAX_DEFAULT = 8192,
+	/* Up to here, and somewhat further, a copy into the socket costs less than the system calls
+	 * that send from the file. */
+	MEMORY_BYTES_MAX_DEFAULT = 16384,
 	MEMORY_BYTES_MAX = 1024 * 1024,
 	CACHED_FILES_MAX = 1024 * 1024,
 	DESCRIPTORS_SHARE = 4, /* of the limit of open files, for all that is remembered */
 	DESCRIPTORS_MIN = 8,   /* of one cache, all the same */
+	PLACE_BYTES_MAX = 512,
 };
 
 /* ---- Collecting ---- */
@@ -92,11 +94,16 @@ static int make_spec(struct ouro_group *group, const char *directory,
 static int add_route(struct ouro_group *group, const char *pattern,
 		     const struct ouro_files_spec *spec)
 {
-	int err = ouro_group_route_at(NULL, 0, group, "GET", pattern, ouro_static_serve, NULL);
+	const struct ouro_group_entry entry = {
+		.text = pattern,
+		.method = "GET",
+		.handler = ouro_static_serve,
+		.files = spec,
+	};
+	char place[PLACE_BYTES_MAX];
 
-	if (!err)
-		group->last->files = spec;
-	return err;
+	snprintf(place, sizeof(place), "files of %s", spec->directory);
+	return ouro_group_add(group, place, &entry);
 }
 
 int ouro_group_files(struct ouro_group *group, const char *prefix, const char *directory,

@@ -40,7 +40,7 @@ struct ouro_files_options {
 	uint32_t cached_files_max; /* 1024 files and directories, and a quarter as many absences */
 	uint32_t revalidate_ms;    /* 1000: for so long what was seen is believed */
 	uint32_t
-		memory_bytes_max; /* 8192, at most 1048576: files of up to so many bytes are held in memory,
+		memory_bytes_max; /* 16384, at most 1048576: files of up to so many bytes are held in memory,
 				    * which is cheaper than sending them from where they lie; 1: none */
 };
 

@@ -410,7 +410,9 @@ Test(static, options_out_of_range_are_refused)
 			     i);
 		cr_expect(strstr(draft.logged, "files of .: its"), "%s", draft.logged);
 	}
+	draft.logged[0] = '\0';
 	cr_expect_eq(ouro_server_files(draft.server, "no slash", ".", NULL), -EINVAL);
+	cr_expect(strstr(draft.logged, "files of .: "), "%s", draft.logged);
 	cr_expect_eq(ouro_server_files(draft.server, "/f", NULL, NULL), -EINVAL);
 	cr_expect_eq(ouro_server_files(draft.server, "/f", ".",
 				       &(struct ouro_files_options){ .index = ".hidden",
@@ -429,6 +431,19 @@ Test(static, a_directory_that_is_not_there_is_found_at_the_start)
 	cr_expect_eq(ouro_server_start(draft.server), -ENOENT);
 	cr_expect(strstr(draft.logged, "cannot serve files of /none/at/all: No such file"));
 	cr_expect_eq(ouro_server_files(draft.server, "/g", ".", NULL), -EALREADY);
+	draft_close(&draft);
+}
+
+Test(static, a_conflict_with_another_route_is_found)
+{
+	struct draft draft;
+
+	draft_open(&draft);
+	cr_assert_eq(ouro_server_files(draft.server, "/f", "one", NULL), 0);
+	cr_assert_eq(ouro_server_files(draft.server, "/f", "two", NULL), 0);
+	cr_expect_eq(ouro_server_routes(draft.server, NULL, 0), -EEXIST);
+	cr_expect(strstr(draft.logged, "files of one"), "%s", draft.logged);
+	cr_expect(strstr(draft.logged, "files of two"), "%s", draft.logged);
 	draft_close(&draft);
 }
 

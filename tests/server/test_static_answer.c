@@ -361,6 +361,57 @@ Test(static_answer, codings_come_and_go)
 
 /* ---- Held answers ---- */
 
+static void say_no_store(struct ouro_ctx *ctx)
+{
+	ouro_set_header(ctx, "Cache-Control", OURO_STR("no-store"));
+	ouro_next(ctx);
+}
+
+static void use_no_store(struct ouro_server *server)
+{
+	ouro_server_use(server, say_no_store);
+}
+
+Test(static_answer, what_middleware_says_of_caching_goes_before)
+{
+	struct answer answer;
+
+	add_more = use_no_store;
+	tree_create();
+	tree_file("a.txt", "a");
+	open_files(&(struct ouro_files_options){ .cache_control = "max-age=60" });
+	answer = ask_with("/files/a.txt", "");
+	cr_expect(field_is(&answer, "cache-control", "no-store"));
+	cr_expect_null(memmem(answer.head.ptr, answer.head.len, "max-age", 7));
+	close_files();
+}
+
+static void set_many_fields(struct ouro_ctx *ctx)
+{
+	for (int i = 0; i < 29; i++)
+		ouro_set_header(ctx, "x-many", OURO_STR("yes"));
+	ouro_next(ctx);
+}
+
+static void use_many_fields(struct ouro_server *server)
+{
+	ouro_server_use(server, set_many_fields);
+}
+
+Test(static_answer, without_room_for_its_fields_there_is_another_answer)
+{
+	struct answer answer;
+
+	add_more = use_many_fields;
+	tree_create();
+	tree_file("a.txt", "a");
+	open_files(NULL);
+	answer = ask_with("/files/a.txt", "");
+	cr_expect_eq(answer.status, 500);
+	cr_expect(field_is(&answer, "etag", NULL));
+	close_files();
+}
+
 static void mark(struct ouro_ctx *ctx)
 {
 	ouro_next(ctx);
