@@ -534,3 +534,91 @@ Test(beneath, paths_of_the_program_itself_lead_anywhere)
 	}
 	tree_remove();
 }
+
+/* ---- The two ways against each other ---- */
+
+enum { TREES = 20, PATHS = 1500, PARTS_MAX = 7 };
+
+static uint64_t random_state;
+
+static unsigned below(unsigned bound)
+{
+	random_state = random_state * 6364136223846793005 + 1442695040888963407;
+	return (unsigned)(random_state >> 33) % bound;
+}
+
+/* Adds @count names to @path: of directories, files and links that there may be, and, where they are to go
+ * into a link, whatever else a link may say. */
+static void put_names(char *path, unsigned count, bool of_link)
+{
+	static const char *const odd[] = { "..", "..", "..", ".", "/", "" };
+
+	for (unsigned i = 0; i < count; i++) {
+		if (i > 0)
+			strcat(path, "/");
+		if (of_link && below(3) == 0) {
+			strcat(path, odd[below(sizeof(odd) / sizeof(odd[0]))]);
+			continue;
+		}
+		snprintf(path + strlen(path), 8, "%c%u", "dlf"[below(3)], below(3));
+	}
+}
+
+/* Directories d0 to d2 in each other, files and links in each. */
+static void make_random_tree(unsigned depth)
+{
+	for (unsigned i = 0; i < 3; i++) {
+		char name[8], target[64] = "";
+
+		snprintf(name, sizeof(name), "f%u", i);
+		tree_file(name, "");
+		snprintf(name, sizeof(name), "l%u", i);
+		put_names(target, 1 + below(4), true);
+		tree_link(name, target[0] ? target : ".");
+		snprintf(name, sizeof(name), "d%u", i);
+		tree_directory(name);
+		if (depth == 0)
+			continue;
+		cr_assert_eq(chdir(name), 0);
+		make_random_tree(depth - 1);
+		cr_assert_eq(chdir(".."), 0);
+	}
+}
+
+static bool agree(struct ouro_file_root *root, const char *path)
+{
+	struct ouro_file_stat seen[2] = { { 0 }, { 0 } };
+	int results[2];
+
+	for (int walk = 0; walk < 2; walk++) {
+		root->walk = walk;
+		results[walk] = ouro_beneath_look(root, ouro_str_c(path), false, &seen[walk]);
+	}
+	if (results[0] == results[1] && seen[0].inode == seen[1].inode)
+		return true;
+	fprintf(stderr, "%s: the kernel says %d, the walk %d\n", path, results[0], results[1]);
+	return false;
+}
+
+Test(beneath, kernel_and_walk_agree_on_any_tree)
+{
+	unsigned found = 0;
+
+	for (unsigned tree = 0; tree < TREES; tree++) {
+		struct ouro_file_root root = tree_create();
+
+		random_state = tree + 1;
+		make_random_tree(2);
+		for (unsigned i = 0; i < PATHS; i++) {
+			char path[64] = "";
+
+			put_names(path, 1 + below(PARTS_MAX), false);
+			root.symlinks = i % 4 > 0;
+			cr_assert(agree(&root, path));
+			found += look(&root, path, false) > 0;
+		}
+		tree_remove();
+		close(root.fd);
+	}
+	cr_expect_gt(found, TREES * PATHS / 20, "%u", found);
+}
