@@ -64,7 +64,9 @@ void ouro_metrics(struct ouro_ctx *ctx)
 {
 	const struct ouro_server *server = ctx->worker->server;
 	size_t room = METRICS_BYTES_MAX + server->worker_count * (size_t)LOOP_METRICS_BYTES_MAX;
-	struct text text = { ouro_alloc(ctx, room), 0, room };
+	struct ouro_buf *buf = ouro_buf_create((uint32_t)room);
+	struct text text = { buf ? buf->data : NULL, 0, room };
+	struct ouro_piece_ref piece = { .memory = { .buf = buf } };
 	uint64_t accepted = sum(server, offsetof(struct ouro_counters, connections_accepted));
 	uint64_t closed = sum(server, offsetof(struct ouro_counters, connections_closed));
 
@@ -87,6 +89,10 @@ void ouro_metrics(struct ouro_ctx *ctx)
 	print_metric(&text, "connections", "connections open now", "gauge",
 		     accepted > closed ? accepted - closed : 0);
 	print_metric(&text, "threads", "loops, one thread each", "gauge", server->worker_count);
-	ouro_send(ctx, 200, "text/plain; version=0.0.4; charset=utf-8",
-		  ouro_str(text.out, text.len));
+	/* Written where it is sent from, so that looking at the counters of copies does not change them. */
+	ouro_counter_add(&ctx->worker->loop.counters.bytes_rendered, text.len);
+	piece.memory.ptr = text.out;
+	piece.memory.len = text.len;
+	ouro_respond_pieces(ctx, 200, OURO_STR("text/plain; version=0.0.4; charset=utf-8"), &piece,
+			    1);
 }
