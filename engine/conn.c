@@ -54,13 +54,31 @@ void ouro_conn_fail(struct ouro_conn *conn, int error)
 	ouro_conn_touch(conn);
 }
 
+/* Whether a peer that goes on sending behind its answer is read any further. One that looks at what it
+ * gets has seen the answer long before the limit; for one that does not, reading is wasted, so its
+ * window closes until the time for lingering is over. */
+static bool may_discard(const struct ouro_conn *conn)
+{
+	const struct ouro_conns *conns = conn->conns;
+
+	return conns->discarded[conn - conns->slots] < conns->options.linger_bytes_max;
+}
+
 /* Input that nobody wants any more, while the connection lingers. */
 static void discard_input(struct ouro_conn *conn)
 {
-	if (conn->recv.result == 0)
+	struct ouro_conns *conns = conn->conns;
+	struct ouro_backend *backend = conns->loop->backend;
+	int32_t result = conn->recv.result;
+
+	if (result > 0)
+		conns->discarded[conn - conns->slots] += (uint32_t)result;
+	else if (result == 0)
 		conn->facts |= CONN_PEER_ENDED;
-	else if (conn->recv.result < 0 && conn->recv.result != -ECANCELED)
-		ouro_conn_fail(conn, conn->recv.result);
+	else if (result != -ECANCELED)
+		ouro_conn_fail(conn, result);
+	if (conn->recv.in_flight && !may_discard(conn))
+		backend->ops->cancel(backend, &conn->recv);
 	ouro_conn_touch(conn);
 }
 
@@ -123,7 +141,8 @@ static void arm_recv(struct ouro_conn *conn)
 
 static void want_recv(struct ouro_conn *conn)
 {
-	bool lingers = conn->state == OURO_CONN_DRAINING && conn->facts & CONN_FIN_SENT;
+	bool lingers = conn->state == OURO_CONN_DRAINING && conn->facts & CONN_FIN_SENT &&
+		       may_discard(conn);
 	bool reads = conn->state == OURO_CONN_OPEN && conn->facts & CONN_READING;
 
 	if (!conn->recv.in_flight && !(conn->facts & CONN_PEER_ENDED) && (lingers || reads))
@@ -368,6 +387,7 @@ static void conn_close(struct ouro_stream *stream, enum ouro_close how)
 	if (conn->state != OURO_CONN_OPEN)
 		return;
 	ouro_conn_set_state(conn, OURO_CONN_DRAINING);
+	conn->conns->discarded[conn - conn->conns->slots] = 0;
 	ouro_conn_touch(conn);
 }
 

@@ -36,6 +36,7 @@ struct ouro_conns_options {
 	uint32_t connections_max;
 	uint32_t write_timeout_ms;    /* without the peer taking output: reset */
 	uint32_t linger_ms;           /* for the peer's FIN after ours */
+	uint32_t linger_bytes_max;    /* read and dropped meanwhile; then reading stops */
 	uint32_t zero_copy_bytes_min; /* sends of fewer bytes are copied; 0: all are */
 	struct ouro_offload *offload; /* reads files that are not cached; NULL: the loop does */
 };
@@ -47,6 +48,7 @@ struct ouro_conns {
 	struct ouro_loop *loop;
 	struct ouro_conn *slots; /* reserved address space; used from the front */
 	uint32_t *check_ms;      /* per slot: when to look at it; 0: never */
+	uint32_t *discarded;     /* per slot: bytes dropped since its closing began */
 	struct ouro_conn *free_slots;
 	uint32_t used_slots; /* slots that were ever used */
 	uint32_t open_count;

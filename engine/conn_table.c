@@ -97,7 +97,8 @@ int ouro_conns_init(struct ouro_conns *conns, struct ouro_loop *loop,
 	*conns = (struct ouro_conns){ .loop = loop, .options = *options };
 	conns->slots = reserve_memory(max * sizeof(*conns->slots));
 	conns->check_ms = reserve_memory(max * sizeof(*conns->check_ms));
-	if (!conns->slots || !conns->check_ms) {
+	conns->discarded = reserve_memory(max * sizeof(*conns->discarded));
+	if (!conns->slots || !conns->check_ms || !conns->discarded) {
 		ouro_conns_fini(conns);
 		return -ENOMEM;
 	}
@@ -120,6 +121,8 @@ void ouro_conns_fini(struct ouro_conns *conns)
 		munmap(conns->slots, max * sizeof(*conns->slots));
 	if (conns->check_ms)
 		munmap(conns->check_ms, max * sizeof(*conns->check_ms));
+	if (conns->discarded)
+		munmap(conns->discarded, max * sizeof(*conns->discarded));
 	ouro_sendq_pools_fini(&conns->pools);
 	ouro_pool_fini(&conns->zero_copies);
 	ouro_pool_fini(&conns->file_reads);

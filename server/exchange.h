@@ -148,6 +148,7 @@ struct ouro_ctx {
 	uint16_t status;    /* of the answer */
 	uint16_t error_status;
 	uint16_t chain_at;    /* the next of the route's chain, for whom it is there */
+	uint32_t drained;     /* bytes of a chunked body that were dropped behind the answer */
 	uint64_t length_left; /* of a response whose length is known */
 
 	const char *head;          /* first byte of the request head, contiguous */

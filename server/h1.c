@@ -150,12 +150,25 @@ static void step_head(struct ouro_ctx *ctx)
 
 /* ---- Bodies ---- */
 
+/* Whether the body is read only to be thrown away. */
+static bool is_draining(const struct ouro_ctx *ctx)
+{
+	return ctx->response == OURO_RESPONSE_DONE && !ctx->fiber;
+}
+
 /* Whether somebody takes the body, be it only to throw it away: a response that is complete has no
  * more use for it. */
 static bool body_is_wanted(const struct ouro_ctx *ctx)
 {
-	return ctx->on_body || ctx->waiting == OURO_WAITING_BODY ||
-	       (ctx->response == OURO_RESPONSE_DONE && !ctx->fiber);
+	return ctx->on_body || ctx->waiting == OURO_WAITING_BODY || is_draining(ctx);
+}
+
+/* How much is left of a chunked one is not known before it has come. */
+bool ouro_h1_may_drain(const struct ouro_ctx *ctx)
+{
+	if (ctx->request != OURO_REQUEST_BODY)
+		return true;
+	return (ctx->parser.chunked ? ctx->drained : ctx->parser.body_left) <= OURO_DRAIN_BYTES_MAX;
 }
 
 static void step_body(struct ouro_ctx *ctx)
@@ -167,6 +180,8 @@ static void step_body(struct ouro_ctx *ctx)
 		ouro_http1_parse_body(&ctx->parser, ctx->in.ptr, ctx->in.len, &consumed, &payload);
 
 	take_from_input(ctx, consumed);
+	if (is_draining(ctx))
+		ctx->drained += (uint32_t)consumed;
 	if (parsed == OURO_PARSE_BAD) {
 		ouro_exchange_fail(ctx, ctx->parser.status, ctx->parser.reason,
 				   ctx->parser.status == 413 ? -EMSGSIZE : -EBADMSG);
@@ -207,14 +222,15 @@ static bool next_input(struct ouro_ctx *ctx)
 	return true;
 }
 
-/* The response is complete, and so is the request, or nobody wants the rest of it: the next one, or
- * the end of the connection. */
+/* The response is complete, and so is the request, or the rest of it is not read: the next one, or the
+ * end of the connection. */
 static void end_exchange(struct ouro_ctx *ctx)
 {
 	bool unread = ctx->in.len > 0 || ctx->queue.bytes > 0 || ctx->request != OURO_REQUEST_DONE;
 
 	/* A drain that began behind the head of this response could not be told in it. */
-	if (!ctx->keep_alive || ctx->worker->draining || ctx->jobs > 0) {
+	if (!ctx->keep_alive || ctx->request != OURO_REQUEST_DONE || ctx->worker->draining ||
+	    ctx->jobs > 0) {
 		ctx->closing = true;
 		/* Input that we do not answer may still be on its way; a client that was promised
 		 * more than this response may have sent another request already. */
@@ -271,8 +287,8 @@ static bool step(struct ouro_ctx *ctx)
 {
 	if (ctx->closing)
 		return false;
-	if (ctx->response == OURO_RESPONSE_DONE && !ctx->fiber &&
-	    (ctx->request == OURO_REQUEST_DONE || !ctx->keep_alive)) {
+	if (is_draining(ctx) &&
+	    (ctx->request == OURO_REQUEST_DONE || !ctx->keep_alive || !ouro_h1_may_drain(ctx))) {
 		end_exchange(ctx);
 		return true;
 	}

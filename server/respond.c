@@ -45,11 +45,14 @@ int ouro_answer_may_begin(const struct ouro_ctx *ctx, unsigned status)
 }
 
 /* A client that still waits to be asked for its body may now send it or not: nothing can be read
- * behind it (RFC 9110, 10.1.1). */
-void ouro_answer_settle_persistence(struct ouro_ctx *ctx)
+ * behind it (RFC 9110, 10.1.1). Nor is anything behind one that is too large to be thrown away; who
+ * only begins the answer may read on. */
+void ouro_answer_settle_persistence(struct ouro_ctx *ctx, bool is_whole)
 {
-	if (ctx->request == OURO_REQUEST_BODY && ctx->parser.expects_continue &&
-	    !ctx->continue_sent)
+	bool unasked = ctx->request == OURO_REQUEST_BODY && ctx->parser.expects_continue &&
+		       !ctx->continue_sent;
+
+	if (unasked || (is_whole && !ouro_h1_may_drain(ctx)))
 		ctx->keep_alive = false;
 }
 
@@ -179,7 +182,7 @@ static int write_whole(struct ouro_ctx *ctx, unsigned status, struct ouro_str co
 	struct ouro_str text = ouro_str(body.ptr, body.len), sent = text;
 	int err;
 
-	ouro_answer_settle_persistence(ctx);
+	ouro_answer_settle_persistence(ctx, true);
 	if (ctx->is_head || status == 204 || status == 304)
 		sent = OURO_STR("");
 	if (sent.len > inline_max)

@@ -15,8 +15,9 @@ enum {
 /* Whether a new answer can begin; 0 or the error for the caller. */
 int ouro_answer_may_begin(const struct ouro_ctx *ctx, unsigned status);
 
-/* What the request means for the connection, known when the head of its answer is written. */
-void ouro_answer_settle_persistence(struct ouro_ctx *ctx);
+/* What the request means for the connection, known when the head of its answer is written. @is_whole:
+ * the body of the answer is there too. */
+void ouro_answer_settle_persistence(struct ouro_ctx *ctx, bool is_whole);
 
 /* Writes a head and, where there is any, @body behind it. 0, -ENOTCONN or -EINVAL. */
 int ouro_answer_write_head(struct ouro_ctx *ctx, unsigned status, struct ouro_str content_type,

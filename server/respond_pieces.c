@@ -90,7 +90,7 @@ int ouro_answer_write_pieces(struct ouro_ctx *ctx, struct ouro_held *held)
 	bool has_body = !ctx->is_head && held->status != 204 && held->status != 304;
 	int err;
 
-	ouro_answer_settle_persistence(ctx);
+	ouro_answer_settle_persistence(ctx, true);
 	err = ouro_answer_write_head(ctx, held->status, held->type, OURO_FRAMING_LENGTH,
 				     sum_of(held), OURO_STR(""));
 	if (!err) {

@@ -73,7 +73,7 @@ int ouro_begin(struct ouro_ctx *ctx, unsigned status, const char *content_type, 
 		err = pass_begun(ctx, status);
 	if (err)
 		return err;
-	ouro_answer_settle_persistence(ctx);
+	ouro_answer_settle_persistence(ctx, false);
 	ctx->bodyless = ctx->is_head || status == 204 || status == 304;
 	ctx->length_known = length != OURO_LENGTH_UNKNOWN;
 	ctx->length_left = length;

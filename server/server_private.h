@@ -15,6 +15,15 @@ enum {
 	OURO_LISTENERS_MAX = 16,
 	OURO_THREADS_MAX = 1024,
 	OURO_LINGER_MS = 2000, /* for a client to close its side after we closed ours */
+	/* What it may send in that time and have dropped. A client that does not look before it has
+	 * sent all gets its answer as long as that is an upload of ordinary size; and all that can be
+	 * under way when one that does look sees the answer (by default 4 MiB in its send buffer, 32
+	 * in ours: tcp(7), tcp_wmem and tcp_rmem) is less. */
+	OURO_LINGER_BYTES_MAX = 64 * 1024 * 1024,
+	/* What is left of a body behind its answer is read and dropped up to this, so that the
+	 * connection can go on: about what is under way anyway by then, and cheaper than another
+	 * connection. */
+	OURO_DRAIN_BYTES_MAX = 256 * 1024,
 	OURO_HOOK_PHASES = OURO_HOOK_CLOSE + 1,
 	OURO_HOOKS_MAX = 32, /* of one phase */
 };
@@ -116,5 +125,8 @@ extern const struct ouro_stream_events ouro_h1_idle_events;
 /* Goes on with a connection after something in its exchange has changed (h1.c). @ctx may be gone
  * afterwards. */
 void ouro_h1_advance(struct ouro_ctx *ctx);
+
+/* Whether what is left of the body, as far as is known, may be dropped for the connection to go on. */
+bool ouro_h1_may_drain(const struct ouro_ctx *ctx);
 
 #endif

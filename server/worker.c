@@ -226,6 +226,7 @@ int ouro_worker_open(struct ouro_worker *worker)
 				   worker->server->worker_count,
 		.write_timeout_ms = options->write_timeout_ms,
 		.linger_ms = OURO_LINGER_MS,
+		.linger_bytes_max = OURO_LINGER_BYTES_MAX,
 		.zero_copy_bytes_min = options->zero_copy_bytes_min,
 		.offload = worker->server->offload,
 	};

@@ -92,7 +92,7 @@ class Bodies(ServerCase):
 
     def test_body_that_nobody_wants(self):
         connection = self.connect()
-        body = random_bytes(300000)
+        body = random_bytes(200000)
         self.assertEqual(connection.get("/plaintext", body=body).status, 200)
         self.assertEqual(connection.ask("POST", "/nowhere", "Transfer-Encoding: chunked",
                                         body=make_chunked(body)).status, 404)

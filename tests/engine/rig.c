@@ -118,6 +118,7 @@ void rig_open(struct rig *rig, const struct rig_options *options)
 		.connections_max = or_default(o->connections_max, 16),
 		.write_timeout_ms = or_default(o->write_timeout_ms, 30000),
 		.linger_ms = or_default(o->linger_ms, 2000),
+		.linger_bytes_max = or_default(o->linger_bytes_max, 64 * 1024 * 1024),
 		.zero_copy_bytes_min = o->zero_copy_bytes_min,
 		.offload = o->offload,
 	};

@@ -15,6 +15,7 @@ struct rig_options {
 	uint32_t connections_max;     /* 0: 16 */
 	uint32_t write_timeout_ms;    /* 0: 30000 */
 	uint32_t linger_ms;           /* 0: 2000 */
+	uint32_t linger_bytes_max;    /* 0: 64 MiB */
 	uint32_t zero_copy_bytes_min; /* 0: none */
 	uint32_t recv_buffers;        /* 0: 8 */
 	uint32_t recv_buffer_bytes;   /* 0: 256 */

@@ -199,6 +199,56 @@ Test(conn_close, lingering_has_an_end_also_while_the_peer_sends_on)
 	rig_close(&rig);
 }
 
+/* A flood is not read for as long as it lasts, and the answer is there to be read all the time. */
+Test(conn_close, lingering_reads_so_many_bytes_and_then_waits_out_its_time)
+{
+	struct rig_options options = { .linger_ms = 1500, .linger_bytes_max = 10000 };
+	struct rig rig;
+	struct rig_conn *conn;
+	char noise[3000] = { 0 };
+
+	rig_open(&rig, &options);
+	conn = rig_connect(&rig);
+	rig_say(conn, "bye");
+	ouro_stream_close(conn->stream, OURO_CLOSE_LINGER);
+	for (int i = 0; i < 10; i++) {
+		cr_assert(sim_peer_send(conn->peer, noise, sizeof(noise)));
+		sim_settle(&rig.loop);
+	}
+	cr_assert_geq(sim_peer_unread(conn->peer), 30000 - 10000 - 256);
+	cr_assert_lt(sim_peer_unread(conn->peer), 30000 - 10000 + 256);
+	cr_assert_not(sim_peer_saw_reset(conn->peer));
+	sim_advance(&rig.loop, 1400);
+	cr_assert_eq(conn->closes, 0);
+	sim_advance(&rig.loop, 300);
+	cr_assert_eq(conn->closes, 1);
+	cr_assert_eq(conn->error, 0);
+	cr_assert(rig_peer_has(conn->peer, "bye"));
+	rig_close(&rig);
+}
+
+Test(conn_close, a_slot_counts_what_it_drops_anew)
+{
+	struct rig_options options = { .linger_bytes_max = 1000, .connections_max = 1 };
+	struct rig rig;
+	char noise[900] = { 0 };
+
+	rig_open(&rig, &options);
+	for (int i = 0; i < 3; i++) {
+		struct rig_conn *conn = rig_connect(&rig);
+
+		ouro_stream_close(conn->stream, OURO_CLOSE_LINGER);
+		sim_peer_send(conn->peer, noise, sizeof(noise));
+		sim_settle(&rig.loop);
+		cr_assert_eq(sim_peer_unread(conn->peer), 0);
+		sim_peer_fin(conn->peer);
+		sim_settle(&rig.loop);
+		cr_assert_not(sim_peer_saw_reset(conn->peer));
+		cr_assert_eq(conn->closes, 1);
+	}
+	rig_close(&rig);
+}
+
 Test(conn_close, draining_has_an_end_when_the_peer_takes_nothing)
 {
 	struct rig_options options = { .write_timeout_ms = 1000, .sim = { .window = 1 } };

@@ -114,6 +114,7 @@ static void open_loop(const struct ouro_backend_ops *ops, const struct ouro_stre
 		.connections_max = CONNECTIONS_MAX,
 		.write_timeout_ms = 10000,
 		.linger_ms = 1000,
+		.linger_bytes_max = 1024 * 1024,
 	};
 
 	cr_assert_eq(ouro_loop_init(&loop, ops, &backend, &no_log), 0);

@@ -160,6 +160,137 @@ Test(bodies, an_early_answer_that_closes_is_not_lost_in_a_reset)
 	site_close(&site);
 }
 
+/* Sends @count bytes in pieces; false where the other side has closed. */
+static bool send_bytes(struct site *site, struct sim_peer *peer, size_t count)
+{
+	static const char noise[10000];
+
+	while (count > 0) {
+		size_t len = count < sizeof(noise) ? count : sizeof(noise);
+
+		if (!sim_peer_send(peer, noise, len))
+			return false;
+		sim_settle(site->loop);
+		count -= len;
+	}
+	return true;
+}
+
+static bool says_close(struct ouro_str got)
+{
+	struct answer answer;
+
+	cr_assert(answer_read(&got, false, &answer));
+	return ouro_str_eq(answer_field(&answer, "connection"), OURO_STR("close"));
+}
+
+Test(bodies, what_is_left_of_a_body_is_read_up_to_a_limit_and_no_further)
+{
+	static const struct {
+		const char *request;
+		size_t bytes;
+		bool goes_on;
+	} cases[] = {
+		{ POST("/refuse", "Content-Length: 262144\r\n"), 262144, true },
+		{ POST("/refuse", "Content-Length: 262145\r\n"), 262145, false },
+		/* Of these too many have come when that is known. */
+		{ POST("/refuse", "Content-Length: 18446744073709551615\r\n"), 1000000, false },
+		{ POST("/none", "Content-Length: 300000\r\n"), 300000, false },
+	};
+	const struct ouro_options options = { .body_bytes_max = UINT64_MAX };
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct site site;
+		struct sim_peer *peer;
+
+		site_open(&site, &options, NULL);
+		peer = site_connect(&site);
+		cr_assert_eq(says_close(site_ask(&site, peer, cases[i].request)),
+			     !cases[i].goes_on);
+		cr_assert(send_bytes(&site, peer, cases[i].bytes));
+		cr_assert_eq(sim_peer_saw_end(peer), !cases[i].goes_on);
+		cr_assert_not(sim_peer_saw_reset(peer));
+		if (cases[i].goes_on)
+			cr_assert(begins(site_ask(&site, peer, GET("/plaintext")), "HTTP/1.1 200"));
+		sim_peer_fin(peer);
+		sim_settle(site.loop);
+		cr_assert(sim_peer_is_over(peer));
+		cr_assert_not(sim_peer_saw_reset(peer));
+		site_close(&site);
+	}
+}
+
+Test(bodies, of_a_chunked_body_as_much_is_read_and_then_the_connection_ends)
+{
+	const struct ouro_options options = { .body_bytes_max = UINT64_MAX };
+
+	for (int way = 0; way < 2; way++) {
+		struct site site;
+		struct sim_peer *peer;
+		struct ouro_str got;
+
+		site_open(&site, &options, NULL);
+		peer = site_connect(&site);
+		got = site_ask(&site, peer, POST("/refuse", "Transfer-Encoding: chunked\r\n"));
+		/* Nobody can know yet. */
+		cr_assert_not(says_close(got));
+		site_ask(&site, peer, way ? "80000\r\n" : "20000\r\n");
+		cr_assert(send_bytes(&site, peer, way ? 0x80000 : 0x20000));
+		cr_assert_eq(sim_peer_saw_end(peer), way == 1);
+		cr_assert_not(sim_peer_saw_reset(peer));
+		got = site_ask(&site, peer, "\r\n0\r\n\r\n" GET("/plaintext"));
+		cr_assert_eq(begins(got, "HTTP/1.1 200"), way == 0);
+		sim_peer_fin(peer);
+		sim_settle(site.loop);
+		cr_assert_not(sim_peer_saw_reset(peer));
+		site_close(&site);
+	}
+}
+
+Test(bodies, what_is_left_behind_an_answer_that_was_begun_is_bounded_too)
+{
+	const struct ouro_options options = { .body_bytes_max = UINT64_MAX };
+	struct site site;
+	struct sim_peer *peer;
+
+	site_open(&site, &options, NULL);
+	peer = site_connect(&site);
+	cr_assert_not(says_close(
+		site_ask(&site, peer,
+			 "GET /chunked HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n")));
+	cr_assert(sim_peer_saw_end(peer));
+	cr_assert(send_bytes(&site, peer, 1000000));
+	cr_assert_not(sim_peer_saw_reset(peer));
+	sim_peer_fin(peer);
+	sim_settle(site.loop);
+	cr_assert(sim_peer_is_over(peer));
+	site_close(&site);
+}
+
+Test(bodies, one_that_floods_behind_its_answer_is_not_read_without_end)
+{
+	struct site site;
+	struct sim_peer *peer;
+	char *noise = calloc(1, OURO_LINGER_BYTES_MAX / 4);
+
+	site_open(&site, NULL, NULL);
+	peer = site_connect(&site);
+	cr_assert(says_close(site_ask(&site, peer, POST("/echo", "Content-Length: 1048577\r\n"))));
+	for (int i = 0; i < 5; i++) {
+		cr_assert(sim_peer_send(peer, noise, OURO_LINGER_BYTES_MAX / 4));
+		for (int k = 0; k < 200; k++)
+			ouro_loop_turn(site.loop, false);
+		if (i < 3)
+			sim_settle(site.loop);
+	}
+	cr_assert_geq(sim_peer_unread(peer), OURO_LINGER_BYTES_MAX / 4 - 16384);
+	cr_assert_not(sim_peer_saw_reset(peer));
+	sim_advance(site.loop, OURO_LINGER_MS + 200);
+	cr_assert(sim_peer_is_over(peer));
+	free(noise);
+	site_close(&site);
+}
+
 /* ---- Back-pressure ---- */
 
 Test(bodies, a_client_that_does_not_read_holds_up_its_echo)
