@@ -103,15 +103,14 @@ static enum ouro_parse parse_trailers(struct ouro_http1_parser *p, const char *d
 
 	if (err != HPE_OK && err != HPE_PAUSED)
 		return ouro_http1_fail(p, 400, "malformed trailer");
-	if (err == HPE_OK) {
-		if (step == room)
-			return ouro_http1_fail(p, 431, "trailers too large");
-		*used += step;
-		return OURO_PARSE_MORE;
-	}
-	if (p->trailer_count > p->limits->fields_max)
+	if (err == HPE_OK && step == room)
+		return ouro_http1_fail(p, 431, "trailers too large");
+	if (err == HPE_PAUSED && p->trailer_count > p->limits->fields_max)
 		return ouro_http1_fail(p, 431, "too many trailers");
 	*used += step;
+	p->trailers = ouro_str(data, step);
+	if (err == HPE_OK)
+		return OURO_PARSE_MORE;
 	ouro_http1_enter(p, OURO_HTTP1_DONE);
 	return OURO_PARSE_DONE;
 }
@@ -164,6 +163,7 @@ enum ouro_parse ouro_http1_parse_body(struct ouro_http1_parser *p, const char *d
 				      size_t *consumed, struct ouro_str *payload)
 {
 	assert(p->phase >= OURO_HTTP1_COUNTED && p->phase != OURO_HTTP1_BAD);
+	p->trailers = ouro_str(data, 0);
 	if (p->phase == OURO_HTTP1_DONE) {
 		*payload = ouro_str(data, 0);
 		*consumed = 0;

@@ -104,6 +104,11 @@ struct ouro_http1_parser {
 	uint64_t body_bytes_max; /* of the limits; whoever knows better may change it between
 				  * check_head and the first parse_body */
 
+	/* After parse_body: what it took of the trailer section (RFC 9112, 7.1.2) in that call, a view
+	 * of its data. The pieces together are the section, up to and including the empty line that
+	 * ends it; see proto/trailer.h. */
+	struct ouro_str trailers;
+
 	/* Private, for bodies. */
 	uint64_t body_left;  /* payload to come, of a counted body or of its chunk */
 	uint32_t line_bytes; /* bytes of this chunk's frame so far, or of the trailers */

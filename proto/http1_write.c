@@ -5,6 +5,7 @@
 #include "proto/date.h"
 #include "proto/status.h"
 #include "proto/token.h"
+#include "proto/trailer.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -152,42 +153,7 @@ static char *put_head(char *at, const struct ouro_response_head *head)
 
 bool ouro_http1_is_trailer(struct ouro_str name)
 {
-	static const struct ouro_str heads_own[] = {
-		{ "age", 3 },
-		{ "authorization", 13 },
-		{ "cache-control", 13 },
-		{ "connection", 10 },
-		{ "content-encoding", 16 },
-		{ "content-length", 14 },
-		{ "content-range", 13 },
-		{ "content-type", 12 },
-		{ "cookie", 6 },
-		{ "date", 4 },
-		{ "expect", 6 },
-		{ "expires", 7 },
-		{ "host", 4 },
-		{ "keep-alive", 10 },
-		{ "location", 8 },
-		{ "max-forwards", 12 },
-		{ "pragma", 6 },
-		{ "proxy-authenticate", 18 },
-		{ "proxy-authorization", 19 },
-		{ "range", 5 },
-		{ "retry-after", 11 },
-		{ "set-cookie", 10 },
-		{ "te", 2 },
-		{ "trailer", 7 },
-		{ "transfer-encoding", 17 },
-		{ "upgrade", 7 },
-		{ "vary", 4 },
-		{ "warning", 7 },
-		{ "www-authenticate", 16 },
-	};
-
-	for (size_t i = 0; i < sizeof(heads_own) / sizeof(heads_own[0]); i++)
-		if (ouro_str_eq_nocase(name, heads_own[i]))
-			return false;
-	return ouro_is_token(name);
+	return ouro_is_token(name) && ouro_trailer_is_allowed(name);
 }
 
 ssize_t ouro_http1_write_trailers(const struct ouro_field_line *fields, size_t count, char *out,

@@ -179,6 +179,8 @@ struct ouro_ctx {
 	const struct ouro_query_pair
 		*form; /* @form_count pairs of it, decoded; NULL: not read yet */
 	size_t form_count;
+	struct ouro_str section; /* trailers of the request so far, as they came; in the arena */
+	size_t section_room;
 	struct ouro_str request_id;
 	struct ouro_str path; /* by which the route was found */
 
@@ -303,6 +305,11 @@ void ouro_multipart_release(struct ouro_ctx *ctx);
 /* Lets go of the poll or the job that the handler waited for: it is cancelled. */
 void ouro_poll_abandon(struct ouro_ctx *ctx);
 void ouro_offload_abandon(struct ouro_ctx *ctx);
+
+/* ---- trailers.c ---- */
+
+/* Keeps what the parser has just read of the trailer section. 0 or -ENOMEM. */
+int ouro_trailers_keep(struct ouro_ctx *ctx);
 
 /* ---- answers ---- */
 

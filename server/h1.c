@@ -187,6 +187,10 @@ static void step_body(struct ouro_ctx *ctx)
 				   ctx->parser.status == 413 ? -EMSGSIZE : -EBADMSG);
 		return;
 	}
+	if (ctx->parser.trailers.len > 0 && !is_draining(ctx) && ouro_trailers_keep(ctx)) {
+		ouro_exchange_fail(ctx, 503, "out of memory", -ENOMEM);
+		return;
+	}
 	ctx->stream->stamp_ms = now_ms(ctx->worker);
 	if (parsed == OURO_PARSE_DONE)
 		ctx->request = OURO_REQUEST_DONE;

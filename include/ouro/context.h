@@ -68,6 +68,15 @@ OURO_API struct ouro_str ouro_header_at(const struct ouro_ctx *ctx, enum ouro_fi
  * may repeat. */
 OURO_API void ouro_header_each(struct ouro_ctx *ctx, const char *name, ouro_pair_fn fn, void *arg);
 
+/* The first field called @name (a C string, any case) behind a chunked body (RFC 9110, 6.5), once all of
+ * the body has come; absent before, and where there is none. The client may send any, or none, whatever
+ * it has announced. Fields that would change what was done with the request before they came (framing,
+ * Host, authorization, cookies, conditions, preferences, Content-*: RFC 9110, 6.5.1) are left out. */
+OURO_API struct ouro_str ouro_trailer(const struct ouro_ctx *ctx, const char *name);
+
+/* Walks these fields as ouro_header_each() does the others. */
+OURO_API void ouro_trailer_each(struct ouro_ctx *ctx, const char *name, ouro_pair_fn fn, void *arg);
+
 /* Host and port the client asked for, from the target or the Host field; may be empty. */
 OURO_API struct ouro_str ouro_host(const struct ouro_ctx *ctx);
 
