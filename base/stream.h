@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/str.h"
 
+#include <errno.h>
 #include <stdbool.h>
 
 struct ouro_stream;
@@ -46,6 +47,14 @@ struct ouro_stream_ops {
 	/* Asks for on_check soon after @ms (the loop's clock, cut to 32 bits). There is one such
 	 * time per stream; an earlier one already set stays, so that on_check may come early. */
 	void (*check_at)(struct ouro_stream *stream, uint32_t ms);
+	/* Lends the descriptor under the stream to its user, who reads from it by other means; NULL
+	 * where there is none that carries the stream's bytes as they are. Input that is under way
+	 * still arrives, then on_lent comes, unless the stream closes before. From then on nothing is
+	 * received, and the descriptor stays open though the stream may close. 0, or -EPIPE when
+	 * closing. */
+	int (*lend)(struct ouro_stream *stream);
+	/* Ends that, or takes the request for it back. Also while closing: it is waited for. */
+	void (*give_back)(struct ouro_stream *stream);
 };
 
 /* Events up. */
@@ -60,6 +69,11 @@ struct ouro_stream_events {
 	void (*on_drain)(struct ouro_stream *stream);
 	/* The time asked for by check_at has come; ask again for the next. */
 	void (*on_check)(struct ouro_stream *stream);
+	/* @fd is lent; for streams that are asked for it. */
+	void (*on_lent)(struct ouro_stream *stream, int fd);
+	/* A stream that is lent closes, and waits for being given back. Soon: the socket is open until
+	 * then. It may be given back at once. */
+	void (*on_recall)(struct ouro_stream *stream);
 	/* The last event: the stream is gone after it. @error: 0 for an orderly end, else the
 	 * negative errno that ended it. */
 	void (*on_close)(struct ouro_stream *stream, int error);
@@ -112,6 +126,16 @@ static inline void ouro_stream_set_reading(struct ouro_stream *stream, bool on)
 static inline void ouro_stream_close(struct ouro_stream *stream, enum ouro_close how)
 {
 	stream->ops->close(stream, how);
+}
+
+static inline int ouro_stream_lend(struct ouro_stream *stream)
+{
+	return stream->ops->lend ? stream->ops->lend(stream) : -ENOTSUP;
+}
+
+static inline void ouro_stream_give_back(struct ouro_stream *stream)
+{
+	stream->ops->give_back(stream);
 }
 
 static inline void ouro_stream_check_at(struct ouro_stream *stream, uint32_t ms)

@@ -145,8 +145,18 @@ static void want_recv(struct ouro_conn *conn)
 		       may_discard(conn);
 	bool reads = conn->state == OURO_CONN_OPEN && conn->facts & CONN_READING;
 
-	if (!conn->recv.in_flight && !(conn->facts & CONN_PEER_ENDED) && (lingers || reads))
+	if (!conn->recv.in_flight &&
+	    !(conn->facts & (CONN_PEER_ENDED | CONN_LENDING | CONN_LENT)) && (lingers || reads))
 		arm_recv(conn);
+}
+
+/* Lends the descriptor that was asked for, once nothing is being received any more. */
+static void begin_loan(struct ouro_conn *conn)
+{
+	if (!(conn->facts & CONN_LENDING) || conn->recv.in_flight)
+		return;
+	conn->facts ^= CONN_LENDING | CONN_LENT;
+	conn->stream.events->on_lent(&conn->stream, conn->recv.fd);
 }
 
 /* DRAINING and all is sent: with nothing in flight and nothing expected the socket can go, else
@@ -155,7 +165,7 @@ static void end_draining(struct ouro_conn *conn)
 {
 	struct ouro_conns *conns = conn->conns;
 
-	bool unfinished = conn->facts & CONN_LINGER || conn->recv.in_flight;
+	bool unfinished = conn->facts & (CONN_LINGER | CONN_LENT) || conn->recv.in_flight;
 
 	/* Zero-copy sends that the peer has not acknowledged are waited for too. */
 	if (conn->sends_in_flight == 0 && (conn->facts & CONN_PEER_ENDED || !unfinished)) {
@@ -195,8 +205,13 @@ static void end_closing(struct ouro_conn *conn)
 		/* One that waits for the peer to take something would keep the socket open. */
 		if (conn->facts & CONN_ZC_BUSY)
 			backend->ops->cancel(backend, conn->out->zero_copy);
+		if (conn->facts & CONN_LENT)
+			conn->stream.events->on_recall(&conn->stream);
 	}
-	if (conn->recv.in_flight || (conn->out && conn->out->send.op.in_flight))
+	/* Whoever it is lent to may be using the descriptor this very moment, on another thread: its
+	 * number must not become another's. */
+	if (conn->recv.in_flight || (conn->out && conn->out->send.op.in_flight) ||
+	    conn->facts & CONN_LENT)
 		return;
 	if (conn->recv.fd >= 0) {
 		struct ouro_op close_op = { .kind = OURO_OP_CLOSE, .fd = conn->recv.fd };
@@ -214,6 +229,8 @@ static void flush_conn(struct ouro_conn *conn)
 	conn->facts &= (uint16_t)~CONN_TOUCHED;
 	if (conn->state == OURO_CONN_OPEN || conn->state == OURO_CONN_DRAINING)
 		ouro_conn_send(conn);
+	if (conn->state == OURO_CONN_OPEN)
+		begin_loan(conn);
 	if (conn->state == OURO_CONN_OPEN)
 		want_recv(conn);
 	if (conn->state == OURO_CONN_DRAINING && !conn->out)
@@ -396,6 +413,32 @@ static void conn_check_at(struct ouro_stream *stream, uint32_t ms)
 	ouro_conn_check_at(ouro_conn_of(stream), ms);
 }
 
+static int conn_lend(struct ouro_stream *stream)
+{
+	struct ouro_conn *conn = ouro_conn_of(stream);
+	struct ouro_backend *backend = conn->conns->loop->backend;
+
+	assert(!(conn->facts & (CONN_LENDING | CONN_LENT)));
+	if (conn->state != OURO_CONN_OPEN)
+		return -EPIPE;
+	conn->facts |= CONN_LENDING;
+	if (conn->recv.in_flight)
+		backend->ops->cancel(backend, &conn->recv);
+	ouro_conn_touch(conn);
+	return 0;
+}
+
+static void conn_give_back(struct ouro_stream *stream)
+{
+	struct ouro_conn *conn = ouro_conn_of(stream);
+
+	assert(conn->facts & (CONN_LENDING | CONN_LENT));
+	conn->facts &= (uint16_t) ~(CONN_LENDING | CONN_LENT);
+	/* Others have read, and whether there is more is not known. */
+	conn->facts |= conn->state == OURO_CONN_OPEN ? CONN_MORE_UNREAD : CONN_LINGER;
+	ouro_conn_touch(conn);
+}
+
 static const struct ouro_stream_ops conn_ops = {
 	.reserve = conn_reserve,
 	.commit = conn_commit,
@@ -405,6 +448,8 @@ static const struct ouro_stream_ops conn_ops = {
 	.set_reading = conn_set_reading,
 	.close = conn_close,
 	.check_at = conn_check_at,
+	.lend = conn_lend,
+	.give_back = conn_give_back,
 };
 
 struct ouro_conn *ouro_conn_open(struct ouro_conns *conns, int fd,

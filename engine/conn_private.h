@@ -22,6 +22,8 @@ enum {
 	CONN_ZC_BUSY = 1 << 11,    /* a zero-copy send has not had its result yet */
 	CONN_FILE_READ = 1 << 12,  /* another thread reads what is to be sent next */
 	CONN_CORKED = 1 << 13,     /* the kernel holds back segments that are not full */
+	CONN_LENDING = 1 << 14,    /* its descriptor is to be lent when nothing is being received */
+	CONN_LENT = 1 << 15,       /* it is: others read from it, and it stays open */
 };
 
 /* Zero-copy sends of one connection that wait for their notification. */

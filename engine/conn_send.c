@@ -250,7 +250,7 @@ static bool start_zero_copy(struct ouro_conn *conn, const struct msghdr *msg, si
 static bool closes_after(const struct ouro_conn *conn, size_t bytes)
 {
 	return conn->state == OURO_CONN_DRAINING && bytes == conn->out->bytes &&
-	       bytes <= CLOSE_AFTER_BYTES_MAX && !(conn->facts & CONN_LINGER) &&
+	       bytes <= CLOSE_AFTER_BYTES_MAX && !(conn->facts & (CONN_LINGER | CONN_LENT)) &&
 	       !conn->recv.in_flight;
 }
 

@@ -184,6 +184,7 @@ void ouro_conn_free(struct ouro_conn *conn)
 	bool was_full = conns->open_count == conns->options.connections_max;
 
 	assert(!conn->recv.in_flight && conn->sends_in_flight == 0);
+	assert(!(conn->facts & CONN_LENT));
 	ouro_sendq_destroy(conn->out);
 	conn->out = NULL;
 	conn->stream.events->on_close(&conn->stream, conn->error);

@@ -77,6 +77,23 @@ static void on_check(struct ouro_stream *stream)
 		conn->rig->user->on_check(conn);
 }
 
+static void on_lent(struct ouro_stream *stream, int fd)
+{
+	struct rig_conn *conn = stream->user;
+
+	conn->loans++;
+	conn->lent_fd = fd;
+}
+
+static void on_recall(struct ouro_stream *stream)
+{
+	struct rig_conn *conn = stream->user;
+
+	conn->recalls++;
+	if (conn->rig->user->on_recall)
+		conn->rig->user->on_recall(conn);
+}
+
 static void on_close(struct ouro_stream *stream, int error)
 {
 	struct rig_conn *conn = stream->user;
@@ -95,6 +112,8 @@ static const struct ouro_stream_events events = {
 	.on_end = on_end,
 	.on_drain = on_drain,
 	.on_check = on_check,
+	.on_lent = on_lent,
+	.on_recall = on_recall,
 	.on_close = on_close,
 };
 

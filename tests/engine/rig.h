@@ -31,6 +31,7 @@ struct rig_user {
 	void (*on_end)(struct rig_conn *conn);
 	void (*on_drain)(struct rig_conn *conn);
 	void (*on_check)(struct rig_conn *conn);
+	void (*on_recall)(struct rig_conn *conn);
 	void (*on_close)(struct rig_conn *conn);
 };
 
@@ -53,7 +54,8 @@ struct rig_conn {
 	struct sim_peer *peer;      /* of those that rig_connect() made */
 	char *input;
 	size_t input_len, input_room;
-	uint32_t inputs, ends, drains, checks, closes;
+	uint32_t inputs, ends, drains, checks, loans, recalls, closes;
+	int lent_fd;         /* as on_lent said */
 	uint64_t checked_ns; /* when on_check came last */
 	int error;           /* as on_close said */
 	void *data;          /* the test's own */
