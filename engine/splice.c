@@ -135,8 +135,8 @@ static void note_written(struct ouro_splice *move, uint64_t bytes)
 static size_t copy_out(struct ouro_splice *move, size_t bytes)
 {
 	char memory[COPY_BYTES];
-	ssize_t got = read(move->pipe.read_fd, memory,
-			   bytes < sizeof(memory) ? bytes : sizeof(memory));
+	ssize_t got =
+		read(move->pipe.read_fd, memory, bytes < sizeof(memory) ? bytes : sizeof(memory));
 	struct iovec iov = { memory, got > 0 ? (size_t)got : 0 };
 	uint64_t written;
 
@@ -176,7 +176,8 @@ void ouro_splice(struct ouro_splice *move)
 {
 	while (move->taken < move->bytes_max && !move->error) {
 		uint64_t left = move->bytes_max - move->taken;
-		size_t bytes = fill(move, left < move->pipe.bytes ? (size_t)left : move->pipe.bytes);
+		size_t bytes =
+			fill(move, left < move->pipe.bytes ? (size_t)left : move->pipe.bytes);
 
 		if (bytes == 0)
 			return;

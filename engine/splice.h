@@ -9,7 +9,8 @@
 #include <sys/uio.h>
 
 enum {
-	OURO_PIPE_BYTES = 1024 * 1024, /* asked for; what an unprivileged process may have without asking
+	OURO_PIPE_BYTES =
+		1024 * 1024,     /* asked for; what an unprivileged process may have without asking
 					* (pipe(7), pipe-max-size) */
 	OURO_PIPES_IDLE_MAX = 4, /* kept: the next body mostly comes soon */
 };
@@ -45,11 +46,11 @@ struct ouro_splice {
 	uint64_t bytes_max;    /* at most; no more is taken from the socket */
 	uint64_t taken;        /* from the socket */
 	uint64_t written;      /* of these, in the file */
-	uint64_t copied;       /* of these, by way of memory: where the file cannot be spliced to (other
+	uint64_t copied;  /* of these, by way of memory: where the file cannot be spliced to (other
 				* file systems; O_APPEND) */
-	int error;             /* of the file, a negative errno; 0: none */
-	int socket_error;      /* likewise, of the socket */
-	bool ended;            /* the socket has nothing more to give: its end, or trouble that a receive
+	int error;        /* of the file, a negative errno; 0: none */
+	int socket_error; /* likewise, of the socket */
+	bool ended;       /* the socket has nothing more to give: its end, or trouble that a receive
 				* will tell */
 };
 

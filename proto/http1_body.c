@@ -178,3 +178,15 @@ enum ouro_parse ouro_http1_parse_body(struct ouro_http1_parser *p, const char *d
 	ouro_http1_enter(p, OURO_HTTP1_DONE);
 	return OURO_PARSE_DONE;
 }
+
+enum ouro_parse ouro_http1_pass_body(struct ouro_http1_parser *p, uint64_t bytes)
+{
+	assert(p->phase == OURO_HTTP1_COUNTED);
+	assert(bytes <= p->body_left);
+	p->body_left -= bytes;
+	p->body_bytes += bytes;
+	if (p->body_left > 0)
+		return OURO_PARSE_MORE;
+	ouro_http1_enter(p, OURO_HTTP1_DONE);
+	return OURO_PARSE_DONE;
+}

@@ -143,6 +143,16 @@ enum ouro_parse ouro_http1_check_head(struct ouro_http1_parser *p, const char *h
 enum ouro_parse ouro_http1_parse_body(struct ouro_http1_parser *p, const char *data, size_t len,
 				      size_t *consumed, struct ouro_str *payload);
 
+/* How much of a counted body is still to come; of a chunked one that is not known. */
+static inline uint64_t ouro_http1_body_left(const struct ouro_http1_parser *p)
+{
+	return p->chunked ? UINT64_MAX : p->content_length - p->body_bytes;
+}
+
+/* Counts @bytes of a counted body, not more than are left of it, that were taken off the connection by
+ * other means. DONE where these were the last, else MORE. */
+enum ouro_parse ouro_http1_pass_body(struct ouro_http1_parser *p, uint64_t bytes);
+
 /* @span as a view of the head at @head. */
 static inline struct ouro_str ouro_http1_value(const char *head, struct ouro_span span)
 {

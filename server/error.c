@@ -117,6 +117,8 @@ static const struct {
 	{ -EINVAL, 400, "the request is malformed" },
 	/* A body that did not come in time was answered with 408 when that was noticed. */
 	{ -ETIMEDOUT, 503, "it took too long" },
+	{ -ENOSPC, 507, "there is no room for it" },
+	{ -EDQUOT, 507, "there is no room for it" },
 	{ -EAGAIN, 503, "too much is going on" },
 	{ -EBUSY, 503, "too much is going on" },
 	{ -ENOMEM, 503, "out of memory" },

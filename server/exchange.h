@@ -45,6 +45,8 @@ enum ouro_waiting {
 	OURO_WAITING_OFFLOAD,
 	OURO_WAITING_FILE,
 	OURO_WAITING_EVENT,
+	OURO_WAITING_INPUT, /* of a body that is saved: on the client ... */
+	OURO_WAITING_SAVE,  /* ... and on ourselves */
 };
 
 /* What became of looking for a route. */
@@ -141,10 +143,10 @@ struct ouro_ctx {
 	bool passing;       /* response hooks see the answer: no other can begin */
 	bool varies;        /* a Vary field says that Accept was looked at */
 	bool whole_body;    /* @body is all of it */
-	bool body_lost;     /* a piece of it, for want of memory: there is no going on */
 	uint8_t waiting;    /* enum ouro_waiting; not NOTHING: @fiber is suspended */
 	uint8_t deaf;       /* waiting calls since it was cancelled */
 	uint8_t verdict;    /* enum ouro_verdict */
+	int16_t body_error; /* a piece of the body is lost, because of this: there is no going on */
 	uint16_t status;    /* of the answer */
 	uint16_t error_status;
 	uint16_t chain_at;    /* the next of the route's chain, for whom it is there */
@@ -167,6 +169,7 @@ struct ouro_ctx {
 	struct ouro_str body;
 	struct ouro_poll_wait *poll;
 	struct ouro_offload_wait *job;
+	struct ouro_save *save; /* the body is being saved; NULL: not */
 	struct ouro_ref_slot *ref;
 	struct ouro_deferred *deferred;
 	struct ouro_attribute_node *attributes;
@@ -294,17 +297,26 @@ int ouro_ctx_suspend_for(struct ouro_ctx *ctx, enum ouro_waiting what, uint32_t 
 /* The handler wants the body: a client that waits for it is told to send it, and has so much time. */
 void ouro_body_expect(struct ouro_ctx *ctx);
 
+/* Whether the handler that runs can read the body: 0, or the error for the caller. */
+int ouro_body_may_read(struct ouro_ctx *ctx);
+
 /* A piece of the body for the handler that waits for it. */
 void ouro_suspend_on_chunk(struct ouro_ctx *ctx, struct ouro_slice chunk, bool last);
+
+/* Lets go of the poll or the job that the handler waited for: it is cancelled. */
+void ouro_save_abandon(struct ouro_ctx *ctx);
+void ouro_poll_abandon(struct ouro_ctx *ctx);
+void ouro_offload_abandon(struct ouro_ctx *ctx);
+
+/* ---- save.c ---- */
+
+/* The descriptor of the connection is lent, for the body to be saved. */
+void ouro_save_on_lent(struct ouro_ctx *ctx, int fd);
 
 /* ---- multipart.c ---- */
 
 /* Gives back what reading the body part by part has taken, files included; no job is in progress. */
 void ouro_multipart_release(struct ouro_ctx *ctx);
-
-/* Lets go of the poll or the job that the handler waited for: it is cancelled. */
-void ouro_poll_abandon(struct ouro_ctx *ctx);
-void ouro_offload_abandon(struct ouro_ctx *ctx);
 
 /* ---- trailers.c ---- */
 

@@ -11,6 +11,8 @@
 enum {
 	/* Input kept for later (pipelined behind a request that waits) before reading stops. */
 	QUEUED_BYTES_MAX = 64 * 1024,
+	/* The same while a body is saved: what one job can write, so that few threads are woken. */
+	SAVED_BYTES_MAX = 256 * 1024,
 };
 
 static const struct ouro_stream_events active_events;
@@ -168,7 +170,8 @@ bool ouro_h1_may_drain(const struct ouro_ctx *ctx)
 {
 	if (ctx->request != OURO_REQUEST_BODY)
 		return true;
-	return (ctx->parser.chunked ? ctx->drained : ctx->parser.body_left) <= OURO_DRAIN_BYTES_MAX;
+	return (ctx->parser.chunked ? ctx->drained : ouro_http1_body_left(&ctx->parser)) <=
+	       OURO_DRAIN_BYTES_MAX;
 }
 
 static void step_body(struct ouro_ctx *ctx)
@@ -301,12 +304,14 @@ static bool step(struct ouro_ctx *ctx)
 			ouro_exchange_body(ctx, (struct ouro_slice){ "", 0, NULL }, true);
 			return true;
 		}
-		if (!ctx->peer_ended || ctx->end_told)
+		if (!ctx->peer_ended || ctx->end_told || ctx->save)
 			return false;
 		end_of_input(ctx);
 		return true;
 	}
-	if (ctx->peer_ended && !ctx->end_told && ctx->fiber && ctx->waiting != OURO_WAITING_BODY) {
+	/* While the body is being saved its end is not the client's going. */
+	if (ctx->peer_ended && !ctx->end_told && ctx->fiber && !ctx->save &&
+	    ctx->waiting != OURO_WAITING_BODY) {
 		tell_end(ctx);
 		return true;
 	}
@@ -395,6 +400,7 @@ void ouro_h1_advance(struct ouro_ctx *ctx)
 static void active_on_input(struct ouro_stream *stream, struct ouro_slice slice)
 {
 	struct ouro_ctx *ctx = stream->user;
+	size_t queued_max = ctx->save ? SAVED_BYTES_MAX : QUEUED_BYTES_MAX;
 	struct ouro_recvpool *pool = &ctx->worker->loop.backend->recvpool;
 	bool scarce = ouro_recvpool_owns(pool, slice.buf) && ouro_recvpool_is_scarce(pool);
 
@@ -410,7 +416,7 @@ static void active_on_input(struct ouro_stream *stream, struct ouro_slice slice)
 		ouro_stream_close(stream, OURO_CLOSE_ABORT);
 		return;
 	}
-	if (ctx->queue.bytes > QUEUED_BYTES_MAX && !ctx->input_paused) {
+	if (ctx->queue.bytes > queued_max && !ctx->input_paused) {
 		ctx->input_paused = true;
 		ouro_stream_set_reading(stream, false);
 	}
@@ -449,7 +455,8 @@ static uint32_t awaited_ms(const struct ouro_ctx *ctx)
 		return UINT32_MAX;
 	if (ctx->request == OURO_REQUEST_HEAD)
 		return options->head_timeout_ms;
-	if (ctx->request == OURO_REQUEST_BODY && body_is_wanted(ctx))
+	if (ctx->request == OURO_REQUEST_BODY &&
+	    (body_is_wanted(ctx) || ctx->waiting == OURO_WAITING_INPUT))
 		return body_timeout(ctx);
 	return UINT32_MAX;
 }
@@ -474,6 +481,17 @@ static void active_on_check(struct ouro_stream *stream)
 	ouro_h1_advance(ctx);
 }
 
+static void active_on_lent(struct ouro_stream *stream, int fd)
+{
+	ouro_save_on_lent(stream->user, fd);
+}
+
+/* The connection has failed, or is being reset, while its descriptor is lent. */
+static void active_on_recall(struct ouro_stream *stream)
+{
+	ouro_exchange_gone(stream->user);
+}
+
 static void idle_on_close(struct ouro_stream *stream, int error);
 
 static void active_on_close(struct ouro_stream *stream, int error)
@@ -492,6 +510,8 @@ static const struct ouro_stream_events active_events = {
 	.on_end = active_on_end,
 	.on_drain = active_on_drain,
 	.on_check = active_on_check,
+	.on_lent = active_on_lent,
+	.on_recall = active_on_recall,
 	.on_close = active_on_close,
 };
 
@@ -549,6 +569,12 @@ static void idle_on_check(struct ouro_stream *stream)
 	ouro_stream_close(stream, OURO_CLOSE_FLUSH);
 }
 
+/* The exchange has gone, and a job that it began gives the descriptor back when it is done. */
+static void idle_on_recall(struct ouro_stream *stream)
+{
+	(void)stream;
+}
+
 static void idle_on_close(struct ouro_stream *stream, int error)
 {
 	struct ouro_worker *worker = stream->user;
@@ -564,5 +590,6 @@ const struct ouro_stream_events ouro_h1_idle_events = {
 	.on_end = idle_on_end,
 	.on_drain = idle_on_drain,
 	.on_check = idle_on_check,
+	.on_recall = idle_on_recall,
 	.on_close = idle_on_close,
 };

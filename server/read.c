@@ -39,28 +39,34 @@ void ouro_suspend_on_chunk(struct ouro_ctx *ctx, struct ouro_slice chunk, bool l
 
 	ctx->body_finished = last;
 	if (chunk.len > 0 && !keep_chunk(ctx, chunk)) {
-		ctx->body_lost = true;
+		ctx->body_error = -ENOMEM;
 		result = -ENOMEM;
 	}
 	ouro_ctx_wake(ctx, result);
 }
 
-ssize_t ouro_body_read(struct ouro_ctx *ctx, struct ouro_slice *chunk)
+int ouro_body_may_read(struct ouro_ctx *ctx)
 {
-	ssize_t result;
+	int err;
 
-	*chunk = (struct ouro_slice){ "", 0, NULL };
 	if (ctx->on_body || ctx->whole_body)
 		return -EALREADY;
-	drop_chunk(ctx);
-	result = ouro_ctx_may_wait(ctx);
-	if (result == -ECANCELED && ctx->fail_result)
+	err = ouro_ctx_may_wait(ctx);
+	if (err == -ECANCELED && ctx->fail_result)
 		return ctx->fail_result;
+	/* What was consumed does not come again, and a body with a hole in it is none. */
+	return err ? err : ctx->body_error;
+}
+
+ssize_t ouro_body_read(struct ouro_ctx *ctx, struct ouro_slice *chunk)
+{
+	ssize_t result = ouro_body_may_read(ctx);
+
+	*chunk = (struct ouro_slice){ "", 0, NULL };
+	if (result != -EALREADY)
+		drop_chunk(ctx);
 	if (result < 0)
 		return result;
-	/* What was consumed does not come again, and a body with a hole in it is none. */
-	if (ctx->body_lost)
-		return -ENOMEM;
 	if (ctx->request == OURO_REQUEST_DONE)
 		ctx->body_finished = true;
 	if (ctx->body_finished)
@@ -100,7 +106,7 @@ static int join(struct ouro_ctx *ctx, struct ouro_slice chunk, uint64_t expected
 			room = expected;
 		larger = grow(whole, room > needed ? room : needed);
 		if (!larger) {
-			ctx->body_lost = true;
+			ctx->body_error = -ENOMEM;
 			return -ENOMEM;
 		}
 		ouro_buf_unref(whole);

@@ -24,6 +24,8 @@ enum {
 	 * connection can go on: about what is under way anyway by then, and cheaper than another
 	 * connection. */
 	OURO_DRAIN_BYTES_MAX = 256 * 1024,
+	OURO_PIPES_MAX =
+		32, /* of a loop; with more bodies being moved at a time, some are copied */
 	OURO_HOOK_PHASES = OURO_HOOK_CLOSE + 1,
 	OURO_HOOKS_MAX = 32, /* of one phase */
 };

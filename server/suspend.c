@@ -80,9 +80,11 @@ void ouro_ctx_cancel(struct ouro_ctx *ctx, bool timed_out)
 		ouro_poll_abandon(ctx);
 	else if (what == OURO_WAITING_OFFLOAD)
 		ouro_offload_abandon(ctx);
+	else if (what == OURO_WAITING_INPUT || what == OURO_WAITING_SAVE)
+		ouro_save_abandon(ctx);
 	if (timed_out)
 		ouro_ctx_wake(ctx, -ETIMEDOUT);
-	else if (what == OURO_WAITING_BODY && ctx->fail_result)
+	else if ((what == OURO_WAITING_BODY || what == OURO_WAITING_INPUT) && ctx->fail_result)
 		ouro_ctx_wake(ctx, ctx->fail_result);
 	else
 		ouro_ctx_wake(ctx, -ECANCELED);

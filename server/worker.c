@@ -34,6 +34,7 @@ static void trim(struct ouro_worker *worker)
 	ouro_pool_trim(&worker->polls);
 	ouro_pool_trim(&worker->handed_over);
 	ouro_static_trim(worker);
+	ouro_pipes_trim(&worker->pipes);
 	ouro_fibers_trim(&worker->fibers);
 	ouro_conns_trim(&worker->conns);
 }
@@ -246,6 +247,7 @@ int ouro_worker_open(struct ouro_worker *worker)
 		return err;
 	}
 	init_pools(worker);
+	worker->pipes.open_max = OURO_PIPES_MAX;
 	worker->limits = worker->server->limits;
 	worker->limits.last_host = &worker->last_host;
 	worker->conns.on_room = resume_listeners;
@@ -261,6 +263,8 @@ void ouro_worker_close(struct ouro_worker *worker)
 {
 	ouro_timer_stop(&worker->loop.timers, &worker->trim);
 	ouro_timer_stop(&worker->loop.timers, &worker->drain_timer);
+	ouro_pipes_trim(&worker->pipes);
+	assert(worker->pipes.open_count == 0);
 	close_handling(worker);
 	ouro_conns_fini(&worker->conns);
 	fini_pools(worker);

@@ -5,6 +5,7 @@
 
 #include "engine/conn.h"
 #include "engine/listener.h"
+#include "engine/splice.h"
 #include "fiber/fiber.h"
 #include "proto/date.h"
 #include "proto/http1_parse.h"
@@ -39,6 +40,7 @@ struct ouro_worker {
 	struct ouro_pool inq_items;
 	struct ouro_pool polls;       /* struct ouro_poll_wait */
 	struct ouro_pool handed_over; /* memory that answers refer to (respond_pieces.c) */
+	struct ouro_pipes pipes;      /* for bodies that are saved */
 	struct ouro_fibers fibers;    /* handlers run on these */
 	struct ouro_file_cache *
 		*file_caches;   /* files of the program's own, then of each directory */

@@ -152,9 +152,9 @@ OURO_API unsigned ouro_error_status(const struct ouro_ctx *ctx);
 OURO_API const char *ouro_error_detail(const struct ouro_ctx *ctx);
 
 /* Answers with the error that a negative errno of this interface stands for (-EMSGSIZE: 413,
- * -EPROTONOSUPPORT: 415, -EBADMSG or -EINVAL: 400, -EAGAIN, -EBUSY, -ENOMEM or -ETIMEDOUT: 503, else
- * 500), with the fault that ouro_multipart_fault() tells where there is one. Does nothing for -ECANCELED,
- * -ENOTCONN and -EALREADY: nobody waits for an answer then. */
+ * -EPROTONOSUPPORT: 415, -EBADMSG or -EINVAL: 400, -ENOSPC or -EDQUOT: 507, -EAGAIN, -EBUSY, -ENOMEM or
+ * -ETIMEDOUT: 503, else 500), with the fault that ouro_multipart_fault() tells where there is one. Does
+ * nothing for -ECANCELED, -ENOTCONN and -EALREADY: nobody waits for an answer then. */
 OURO_API void ouro_reject(struct ouro_ctx *ctx, int err);
 
 /* Begins a response whose body follows in pieces: @length bytes, or OURO_LENGTH_UNKNOWN (chunked,

@@ -36,6 +36,21 @@ OURO_API ssize_t ouro_body_read(struct ouro_ctx *ctx, struct ouro_slice *chunk);
  * does. Again: the same. 0 or as ouro_body_read(); -ENOMEM. */
 OURO_API int ouro_body(struct ouro_ctx *ctx, struct ouro_str *body);
 
+/* Waits for all of the request body, or what ouro_body_read() has left of it, and writes it to @fd, a
+ * regular file or a block device: from @offset on, or, where that is -1, at the descriptor's position,
+ * which moves on. Takes the same memory for a body of any size, and writing keeps no other request
+ * waiting: threads of the server's pool do it. What is left of a counted body, where that is 256 KiB or
+ * more, goes from the socket to the file without passing through the program (splice(2)), if the file
+ * system can do that. @fd is duplicated: it may be closed as soon as this has returned, though a thread
+ * that was writing when the handler was cancelled may still write what it has in hand, at most 8 MiB.
+ *
+ * How many bytes were written; 0 for no body. -EBADF; -EINVAL where @fd is something else or @offset is
+ * less than -1; -EMFILE; what write(2) said (-ENOSPC, -EDQUOT, -EFBIG, -EIO): of the body there is then
+ * a part in the file, and the rest cannot be read any more; -EAGAIN where offload_queue_max others are
+ * waiting for a thread, with the same consequence; as ouro_body_read(). A client that closes its side
+ * behind the body does not count as gone before this has returned. */
+OURO_API int64_t ouro_body_to_file(struct ouro_ctx *ctx, int fd, int64_t offset);
+
 /* ---- Descriptors, threads, others ---- */
 
 /* Waits until @fd, which is the program's own, can be read (POLLIN) or written (POLLOUT), as in

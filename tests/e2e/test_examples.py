@@ -192,6 +192,44 @@ class Send(Example):
         self.assertEqual(response.trailers, [("x-lines", "1000")])
 
 
+class Receive(Example):
+    """That what it stores is right, test_body_to_file.py shows."""
+
+    name = "receive"
+
+    @classmethod
+    def setUpClass(cls):
+        cls.directory = tempfile.mkdtemp()
+        cls.addClassCleanup(shutil.rmtree, cls.directory)
+        cls.env = {"RECEIVE_DIRECTORY": cls.directory}
+        super().setUpClass()
+
+    def stored(self, name):
+        with open(os.path.join(self.directory, name), "rb") as file:
+            return file.read()
+
+    def test_small_and_large(self):
+        for body in (b"hello", os.urandom(3 << 20), b""):
+            self.assert_answers(self.ask("PUT", "/files/a", body=body), 201,
+                                b"%d\n" % len(body))
+            self.assertEqual(self.stored("a"), body)
+
+    def test_chunked(self):
+        self.assert_answers(self.ask("PUT", "/files/b", "Transfer-Encoding: chunked",
+                                     body=make_chunked(b"one", b"two")), 201, b"6\n")
+        self.assertEqual(self.stored("b"), b"onetwo")
+
+    def test_names_stay_beneath_the_directory(self):
+        before = sorted(os.listdir(self.directory))
+        for name in ("..%2Fevil", "%2Fetc%2Fpasswd", ".hidden", "a%00b", "x" * 256):
+            self.assertEqual(self.ask("PUT", "/files/" + name, body=b"x").status, 400, name)
+        self.assertEqual(sorted(os.listdir(self.directory)), before)
+
+    def test_a_directory_in_its_place_is_an_error(self):
+        os.mkdir(os.path.join(self.directory, "taken"))
+        self.assertEqual(self.ask("PUT", "/files/taken", body=b"x").status, 500)
+
+
 class Groups(Example):
     name = "groups"
     ada = "Authorization: Bearer ada-token"
@@ -545,7 +583,7 @@ class Postgres(Example):
             self.assertEqual(wait().status, 200)
 
 
-for example in (Hello, Echo, Send, Files, Groups, Hooks, Data, Upload, Wait, EmbedLibuv, Postgres):
+for example in (Hello, Echo, Send, Files, Receive, Groups, Hooks, Data, Upload, Wait, EmbedLibuv, Postgres):
     for linked in LINKAGES:
         cls_name = example.__name__ + linked.capitalize()
         globals()[cls_name] = type(cls_name, (example, unittest.TestCase), {"linkage": linked})

@@ -179,10 +179,9 @@ Test(splice, something_else_than_a_stream_is_told_as_the_sockets_error)
 Test(write_all, writes_all_pieces_in_order)
 {
 	struct ouro_splice move = begin();
-	struct iovec pieces[] = { { content, 0 },
-				  { content, 10 },
-				  { content + 10, 0 },
-				  { content + 10, BYTES - 10 } };
+	struct iovec pieces[] = {
+		{ content, 0 }, { content, 10 }, { content + 10, 0 }, { content + 10, BYTES - 10 }
+	};
 	int error;
 
 	cr_assert_eq(ouro_write_all(file, pieces, 4, 5, &error), BYTES);

@@ -156,6 +156,26 @@ Test(http1_body, without_one_is_done_at_once)
 	cr_expect_eq(payload.len, 0);
 }
 
+Test(http1_body, bytes_that_came_another_way_are_counted)
+{
+	static const char head[] = "PUT / HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\n";
+	static struct ouro_http1_parser p;
+	struct ouro_str payload;
+	size_t used;
+
+	ouro_http1_parser_init(&p, &replay_limits);
+	ouro_http1_parse_head(&p, head, sizeof(head) - 1, &used);
+	cr_assert_eq(ouro_http1_check_head(&p, head), OURO_PARSE_DONE);
+	cr_expect_eq(ouro_http1_body_left(&p), 10);
+	cr_expect_eq(ouro_http1_parse_body(&p, "ab", 2, &used, &payload), OURO_PARSE_MORE);
+	cr_expect_eq(ouro_http1_pass_body(&p, 0), OURO_PARSE_MORE);
+	cr_expect_eq(ouro_http1_pass_body(&p, 5), OURO_PARSE_MORE);
+	cr_expect_eq(ouro_http1_body_left(&p), 3);
+	cr_expect_eq(ouro_http1_pass_body(&p, 3), OURO_PARSE_DONE);
+	cr_expect_eq(ouro_http1_body_left(&p), 0);
+	cr_expect_eq(p.body_bytes, 10);
+}
+
 Test(http1_body, payload_is_not_copied)
 {
 	static const char body[] = "5\r\nhello\r\n0\r\n\r\n";

@@ -413,7 +413,7 @@ Test(upload, a_file_that_cannot_be_made_or_written_is_an_error)
 	atomic_store(&no_unnamed, false);
 	options.directory = directory;
 	atomic_store(&no_space, true);
-	expect_failure(-ENOSPC, 500);
+	expect_failure(-ENOSPC, 507);
 	close_site();
 }
 
@@ -610,7 +610,7 @@ Test(upload, what_cannot_be_saved_is_an_error_and_the_last)
 	cr_assert_eq(results[1], 1);
 	open_save();
 	atomic_store(&no_space, true);
-	cr_assert_eq(ask("/save", TWO).status, 500);
+	cr_assert_eq(ask("/save", TWO).status, 507);
 	cr_assert_eq(results[0], -ENOSPC);
 	cr_assert_eq(results[1], -ENOSPC);
 	cr_assert_eq(results[3], -ENOSPC);

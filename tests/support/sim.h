@@ -71,6 +71,12 @@ void sim_fail_accepts(struct sim *sim, int error, uint32_t count);
 /* Lets held notifications come, and no more be held. */
 void sim_release_notices(struct sim *sim);
 
+/* While @on, other threads that splice from a connection's descriptor stay within the call, and how
+ * many do. The test lets them go, and lets them end before it does anything else to the connection's
+ * other side. */
+void sim_hold_splices(bool on);
+uint32_t sim_held_splices(void);
+
 /* Turns @loop until nothing more happens at the present time. */
 void sim_settle(struct ouro_loop *loop);
 
