@@ -8,8 +8,8 @@ import re
 import subprocess
 import sys
 
-# base <- engine, proto, router, ws, sse, hub, fiber, file <- server <- cli, examples, bench, tests
-NEIGHBOURS = {"engine", "proto", "router", "ws", "sse", "hub", "fiber", "file"}
+# base <- coding, engine, proto, router, ws, sse, hub, fiber, file <- server <- cli, examples, bench, tests
+NEIGHBOURS = {"coding", "engine", "proto", "router", "ws", "sse", "hub", "fiber", "file"}
 MAY_KNOW = {
     "base": {"base", "ouro"},
     **{folder: {"base", folder, "ouro"} for folder in NEIGHBOURS},

@@ -11,7 +11,8 @@ build_tools=(gcc libc6-dev meson ninja-build pkg-config)
 # Libraries, with the least version that will do. One that the distribution does not have is
 # built by meson from subprojects/ instead.
 build_libs=(liburing-dev=2.3 libllhttp-dev=9.2.1~ libwslay-dev=1.1.1 libpcre2-dev=10.32
-	libyyjson-dev=0.8 libssl-dev=3.0)
+	libyyjson-dev=0.8 libssl-dev=3.0 zlib1g-dev=1:1.2.11 libbrotli-dev=1.0.9
+	libzstd-dev=1.4.4)
 bench_tools=(wrk apache2-utils python3 curl g++ libbenchmark-dev libboost-context-dev)
 # Servers that are measured beside ouro. Debian's nginx has WebDAV, which nginx-light had not always.
 bench_peers=(nginx)
