@@ -26,6 +26,8 @@
 	  "bytes sent or received without having been in the program's memory, or from "           \
 	  "it without the kernel's copy")                                                          \
 	X(bytes_rendered, "response head and small body bytes written into output buffers")        \
+	X(bytes_compressed_in, "response body bytes given to an encoder")                          \
+	X(bytes_compressed_out, "response body bytes that came of them")                           \
 	X(receive_starved, "receives that waited for a free buffer")                               \
 	X(file_reads,                                                                              \
 	  "pieces of files that were read ahead by another thread before they were sent")          \

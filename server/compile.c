@@ -1,5 +1,7 @@
 /* Compiling routes: groups are walked once, and each route becomes an endpoint with all that its groups
  * add to it, known to the router. */
+#include "server/compress.h"
+#include "server/decompress.h"
 #include "server/group.h"
 #include "server/server_private.h"
 #include "server/static.h"
@@ -65,6 +67,10 @@ static void resolve(const struct ouro_route_options *outer, const struct ouro_ro
 								: outer->handler_timeout_ms,
 		.run_inline = inner->run_inline || outer->run_inline,
 		.half_close = inner->half_close || outer->half_close,
+		.compress = inner->compress ? inner->compress : outer->compress,
+		.decompress = inner->decompress ? inner->decompress : outer->decompress,
+		.decompress_ratio_max = inner->decompress_ratio_max ? inner->decompress_ratio_max
+								    : outer->decompress_ratio_max,
 	};
 }
 
@@ -159,9 +165,17 @@ static int make_endpoint(struct ouro_server *server, const struct scope *scope,
 		.chain_count = (uint16_t)(count + 1),
 		.run_inline = limits.run_inline,
 		.half_close = limits.half_close,
+		.compress = limits.compress == OURO_COMPRESS_ON,
+		.decompress = limits.decompress == OURO_DECOMPRESS_ON,
+		.decompress_ratio_max = limits.decompress_ratio_max,
+		.sent_bytes_max = limits.body_bytes_max,
 	};
-	if (limits.body_bytes_max > server->limits.body_bytes_max)
-		server->limits.body_bytes_max = limits.body_bytes_max;
+	if (endpoint->decompress)
+		endpoint->sent_bytes_max = ouro_decompress_sent_max(limits.body_bytes_max);
+	if (endpoint->compress && server->options.fiber_stack_bytes < OURO_COMPRESS_STACK_BYTES_MIN)
+		return refuse(server, "compress", "it needs fiber_stack_bytes of 32768 at least");
+	if (endpoint->sent_bytes_max > server->limits.body_bytes_max)
+		server->limits.body_bytes_max = endpoint->sent_bytes_max;
 	*out = endpoint;
 	return failed || !endpoint->chain ? -ENOMEM : 0;
 }
@@ -300,6 +314,8 @@ static int add_fallback(struct ouro_server *server, const struct scope *root)
 		.run_inline = server->root->middleware_count == 0 &&
 			      server->hooks[OURO_HOOK_ERROR].count == 0 &&
 			      server->hooks[OURO_HOOK_RESPONSE].count == 0,
+		/* Nobody reads their bodies. */
+		.decompress = OURO_DECOMPRESS_OFF,
 	};
 	struct ouro_endpoint *endpoint;
 	int err = make_endpoint(server, root, &options, ouro_path_refuse, &endpoint);
@@ -331,7 +347,12 @@ int ouro_server_compile(struct ouro_server *server)
 		.group = server->root,
 		.prefix = "",
 		.limits = { .body_bytes_max = server->options.body_bytes_max,
-			    .body_timeout_ms = server->options.body_timeout_ms },
+			    .body_timeout_ms = server->options.body_timeout_ms,
+			    .compress = server->options.compress ? OURO_COMPRESS_ON
+								 : OURO_COMPRESS_OFF,
+			    .decompress = server->options.decompress ? OURO_DECOMPRESS_ON
+								     : OURO_DECOMPRESS_OFF,
+			    .decompress_ratio_max = server->options.decompress_ratio_max },
 	};
 	char message[MESSAGE_BYTES];
 	int err;

@@ -185,7 +185,7 @@ uint64_t ouro_body_length(const struct ouro_ctx *ctx)
 {
 	if (!ouro_has_body(ctx))
 		return 0;
-	return ctx->parser.chunked ? UINT64_MAX : ctx->parser.content_length;
+	return ctx->parser.chunked || ctx->decoding ? UINT64_MAX : ctx->parser.content_length;
 }
 
 /* Tells a client that waits for it to send its body (RFC 9110, 15.2.1). */

@@ -17,11 +17,14 @@ struct ouro_endpoint {
 	const struct ouro_guards *guards;
 	const struct ouro_files *files; /* what a route to files serves (server/static.h) */
 	uint64_t body_bytes_max;
+	uint64_t sent_bytes_max; /* of a body that is decoded: before it is */
 	uint32_t body_timeout_ms;
 	uint32_t handler_timeout_ms; /* 0: none */
 	uint16_t chain_count;
 	bool run_inline;
 	bool half_close;
+	bool compress, decompress;
+	uint32_t decompress_ratio_max;
 };
 
 #endif

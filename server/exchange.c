@@ -1,6 +1,8 @@
 /* The exchange: see server/exchange.h. */
 #include "server/exchange.h"
 
+#include "server/compress.h"
+#include "server/decompress.h"
 #include "server/ref.h"
 #include "server/server_private.h"
 
@@ -104,8 +106,12 @@ static void release_request(struct ouro_ctx *ctx)
 	ouro_held_drop(ctx);
 	if (ctx->multipart)
 		ouro_multipart_release(ctx);
+	if (ctx->encoder)
+		ouro_compress_drop(ctx);
 	ouro_buf_unref(ctx->chunk.buf);
 	ouro_buf_unref(ctx->body_buf);
+	if (ctx->decoding)
+		ouro_decompress_drop(ctx);
 	ouro_buf_unref(ctx->head_buf);
 	if (ctx->carry_room == OURO_CARRY_BYTES)
 		ouro_pool_put(&worker->carries, ctx->carry);

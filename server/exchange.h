@@ -98,6 +98,7 @@ struct ouro_piece_ref {
 struct ouro_held {
 	uint16_t status;
 	bool is_static;                      /* the body outlives the server */
+	bool is_coded;                       /* it was compressed, and the fields say so */
 	struct ouro_str type;                /* content type; in the arena or static */
 	struct ouro_slice body;              /* static, in the arena, or in a buffer of its own */
 	const struct ouro_piece_ref *pieces; /* the body instead, in the arena; NULL: @body is it */
@@ -151,7 +152,9 @@ struct ouro_ctx {
 	uint16_t error_status;
 	uint16_t chain_at;    /* the next of the route's chain, for whom it is there */
 	uint32_t drained;     /* bytes of a chunked body that were dropped behind the answer */
-	uint64_t length_left; /* of a response whose length is known */
+	uint64_t length_left; /* of a response whose length is known, before it is encoded */
+	struct ouro_encoder *encoder;   /* of a begun response; NULL: its body goes as it is */
+	struct ouro_decoding *decoding; /* of the request; NULL: its body is taken as it comes */
 
 	const char *head;          /* first byte of the request head, contiguous */
 	struct ouro_buf *head_buf; /* holds it; NULL where @carry does */
@@ -322,6 +325,10 @@ void ouro_multipart_release(struct ouro_ctx *ctx);
 
 /* Keeps what the parser has just read of the trailer section. 0 or -ENOMEM. */
 int ouro_trailers_keep(struct ouro_ctx *ctx);
+
+/* Has fn(owned) done by another thread and waits for that; @owned must not need the context. 0; or a
+ * negative errno, and then @owned is released on the loop's thread as soon as nobody works on it. */
+int ouro_offload_owned(struct ouro_ctx *ctx, ouro_work_fn fn, void *owned, ouro_work_fn release);
 
 /* ---- answers ---- */
 

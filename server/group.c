@@ -119,8 +119,8 @@ bool ouro_method_list_next(struct ouro_str *rest, struct ouro_str *method)
 	return method->len > 0;
 }
 
-/* NULL, or what is wrong with the guards in @options (may be NULL). The router checks the host. */
-static const char *check_guards(const struct ouro_route_options *options)
+/* NULL, or what is wrong with @options (may be NULL). The router checks the host. */
+static const char *check_options(const struct ouro_route_options *options)
 {
 	if (!options)
 		return NULL;
@@ -128,6 +128,8 @@ static const char *check_guards(const struct ouro_route_options *options)
 		return "the header of a guard must be the name of a field";
 	if (options->header_value && !options->header)
 		return "the value of a guard needs a header";
+	if (options->compress > OURO_COMPRESS_OFF || options->decompress > OURO_DECOMPRESS_OFF)
+		return "compress or decompress is not one of its values";
 	return NULL;
 }
 
@@ -159,7 +161,7 @@ static int try_route(const struct ouro_group *group, const struct ouro_group_ent
 				 message);
 	}
 	if (!err) {
-		const char *wrong = any ? check_guards(&entry->options) : "a route needs a method";
+		const char *wrong = any ? check_options(&entry->options) : "a route needs a method";
 
 		if (wrong) {
 			ouro_log(ouro_group_log(group), OURO_LOG_ERROR, "%s: %s", entry->place,
@@ -286,7 +288,7 @@ static int check_group(const struct ouro_group *parent, const char *prefix,
 		       const struct ouro_route_options *options)
 {
 	size_t len = prefix ? strlen(prefix) : 0;
-	const char *wrong = check_guards(options);
+	const char *wrong = check_options(options);
 	char message[MESSAGE_BYTES];
 
 	if (len > 0 && (prefix[0] != '/' || prefix[len - 1] == '/'))

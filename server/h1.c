@@ -2,6 +2,7 @@
  * after the other, and keeps its deadlines. Between requests it has no memory of its own: the
  * connection's events are the idle ones and its user is the worker; while a request is in progress
  * they are the active ones and its user is the exchange. */
+#include "server/decompress.h"
 #include "server/server_private.h"
 
 #include <errno.h>
@@ -195,9 +196,11 @@ static void step_body(struct ouro_ctx *ctx)
 		return;
 	}
 	ctx->stream->stamp_ms = now_ms(ctx->worker);
+	chunk = (struct ouro_slice){ payload.ptr, payload.len, ctx->in.buf };
+	if (ctx->decoding && ouro_decompress_take(ctx, chunk, parsed == OURO_PARSE_DONE))
+		return;
 	if (parsed == OURO_PARSE_DONE)
 		ctx->request = OURO_REQUEST_DONE;
-	chunk = (struct ouro_slice){ payload.ptr, payload.len, ctx->in.buf };
 	if (payload.len > 0 || parsed == OURO_PARSE_DONE)
 		ouro_exchange_body(ctx, chunk, parsed == OURO_PARSE_DONE);
 }
@@ -319,6 +322,8 @@ static bool step(struct ouro_ctx *ctx)
 		return false;
 	if (ctx->request == OURO_REQUEST_BODY && !body_is_wanted(ctx))
 		return false;
+	if (ctx->decoding && ouro_decompress_step(ctx))
+		return true;
 	if (!next_input(ctx)) {
 		if (ctx->peer_ended)
 			end_of_input(ctx);

@@ -15,6 +15,8 @@ struct ouro_offload_wait {
 	struct ouro_ctx *ctx;
 	bool abandoned; /* nobody waits; @ctx is there, for what the arguments point to */
 	ouro_work_fn fn;
+	void *owned;          /* what @fn works on instead of @args; NULL: those */
+	ouro_work_fn release; /* what becomes of it where nobody waits any more */
 	_Alignas(max_align_t) char args[];
 };
 
@@ -23,7 +25,7 @@ static void run(struct ouro_offload_job *job)
 {
 	struct ouro_offload_wait *wait = (struct ouro_offload_wait *)(void *)job;
 
-	wait->fn(wait->args);
+	wait->fn(wait->owned ? wait->owned : wait->args);
 }
 
 /* An exchange that had ended but for its jobs goes with the last of them. */
@@ -34,13 +36,20 @@ static void end_job(struct ouro_ctx *ctx)
 		ouro_exchange_destroy(ctx);
 }
 
+static void drop(struct ouro_offload_wait *wait)
+{
+	if (wait->release)
+		wait->release(wait->owned);
+	free(wait);
+}
+
 static void on_done(struct ouro_offload_job *job)
 {
 	struct ouro_offload_wait *wait = (struct ouro_offload_wait *)(void *)job;
 	struct ouro_ctx *ctx = wait->ctx;
 
 	if (wait->abandoned) {
-		free(wait);
+		drop(wait);
 		end_job(ctx);
 		return;
 	}
@@ -56,7 +65,7 @@ void ouro_offload_abandon(struct ouro_ctx *ctx)
 
 	ctx->job = NULL;
 	if (ouro_offload_cancel(ctx->worker->server->offload, &wait->job)) {
-		free(wait);
+		drop(wait);
 		ctx->worker->jobs--;
 		ctx->jobs--;
 	} else {
@@ -84,6 +93,20 @@ static int await(struct ouro_ctx *ctx, struct ouro_offload_wait *wait, void *arg
 	return err;
 }
 
+/* Submits @wait, all of which is set but the job. 0, or a negative errno and it was freed. */
+static int submit(struct ouro_ctx *ctx, struct ouro_offload_wait *wait)
+{
+	int err;
+
+	wait->job = (struct ouro_offload_job){ .run = run,
+					       .on_done = on_done,
+					       .loop = &ctx->worker->loop };
+	err = ouro_offload_submit(ctx->worker->server->offload, &wait->job);
+	if (err)
+		free(wait);
+	return err;
+}
+
 int ouro_offload(struct ouro_ctx *ctx, ouro_work_fn fn, void *args, size_t bytes)
 {
 	struct ouro_offload_wait *wait;
@@ -94,17 +117,31 @@ int ouro_offload(struct ouro_ctx *ctx, ouro_work_fn fn, void *args, size_t bytes
 	wait = malloc(sizeof(*wait) + bytes);
 	if (!wait)
 		return -ENOMEM;
-	*wait = (struct ouro_offload_wait){
-		.job = { .run = run, .on_done = on_done, .loop = &ctx->worker->loop },
-		.ctx = ctx,
-		.fn = fn,
-	};
+	*wait = (struct ouro_offload_wait){ .ctx = ctx, .fn = fn };
 	if (bytes > 0)
 		memcpy(wait->args, args, bytes);
-	err = ouro_offload_submit(ctx->worker->server->offload, &wait->job);
+	err = submit(ctx, wait);
+	return err ? err : await(ctx, wait, args, bytes);
+}
+
+int ouro_offload_owned(struct ouro_ctx *ctx, ouro_work_fn fn, void *owned, ouro_work_fn release)
+{
+	struct ouro_offload_wait *wait = NULL;
+	int err = ouro_ctx_may_wait(ctx);
+
+	if (!err) {
+		wait = malloc(sizeof(*wait));
+		err = wait ? 0 : -ENOMEM;
+	}
+	if (!err) {
+		*wait = (struct ouro_offload_wait){
+			.ctx = ctx, .fn = fn, .owned = owned, .release = release
+		};
+		err = submit(ctx, wait);
+	}
 	if (err) {
-		free(wait);
+		release(owned);
 		return err;
 	}
-	return await(ctx, wait, args, bytes);
+	return await(ctx, wait, NULL, 0);
 }

@@ -78,6 +78,9 @@ int ouro_options_resolve(const struct ouro_options *given, struct ouro_options *
 		{ "fibers_max", &o.fibers_max, 65536, 1, 1 << 22 },
 		{ "offload_threads", &o.offload_threads, 4, 1, 1024 },
 		{ "offload_queue_max", &o.offload_queue_max, 1024, 1, 1 << 20 },
+		{ "compress_bytes_min", &o.compress_bytes_min, 1024, 1, UINT32_MAX },
+		{ "compress_level", &o.compress_level, 0, 0, OURO_ENCODER_LEVEL_MAX },
+		{ "decompress_ratio_max", &o.decompress_ratio_max, 100, 1, UINT32_MAX },
 		{ "zero_copy_bytes_min", &o.zero_copy_bytes_min, 65536, 1, UINT32_MAX },
 	};
 

@@ -3,6 +3,7 @@
  *
  * All of it runs on one fiber, leased for the request and given back when the chain has returned; only
  * what is inline runs on the loop's own stack, and it cannot wait. */
+#include "server/decompress.h"
 #include "server/server_private.h"
 
 #include <errno.h>
@@ -97,10 +98,16 @@ static void start(struct ouro_ctx *ctx, ouro_handler_fn task, bool on_this_stack
 /* Whether the body that was announced is one that the route takes. */
 static bool body_fits(struct ouro_ctx *ctx)
 {
-	uint64_t max = ctx->endpoint->body_bytes_max;
+	uint64_t max = ctx->endpoint->sent_bytes_max;
 
 	ctx->parser.body_bytes_max = max;
-	if (!ctx->parser.has_body || ctx->parser.content_length <= max)
+	if (!ctx->parser.has_body)
+		return true;
+	if (ctx->endpoint->decompress && !ouro_decompress_begin(ctx))
+		return false;
+	if (!ctx->decoding)
+		ctx->parser.body_bytes_max = max = ctx->endpoint->body_bytes_max;
+	if (ctx->parser.content_length <= max)
 		return true;
 	ouro_exchange_fail(ctx, 413, "the body is larger than this route takes", -EMSGSIZE);
 	return false;

@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "proto/status.h"
 #include "proto/token.h"
+#include "server/compress.h"
 #include "server/server_private.h"
 
 #include <errno.h>
@@ -174,6 +175,48 @@ static int send_apart(struct ouro_ctx *ctx, unsigned status, struct ouro_str con
 	return err;
 }
 
+static void end_answer(struct ouro_ctx *ctx, unsigned status)
+{
+	ctx->response = OURO_RESPONSE_DONE;
+	ctx->status = (uint16_t)status;
+}
+
+int ouro_answer_write_compressed(struct ouro_ctx *ctx, unsigned status,
+				 struct ouro_str content_type,
+				 const struct ouro_compressed *compressed)
+{
+	struct ouro_slice body = compressed->body;
+	int err;
+
+	if (compressed->is_head)
+		err = ouro_answer_write_head(ctx, status, content_type, OURO_FRAMING_NONE, 0,
+					     OURO_STR(""));
+	else if (body.buf)
+		err = send_apart(ctx, status, content_type, body, false);
+	else
+		err = ouro_answer_write_head(ctx, status, content_type, OURO_FRAMING_LENGTH,
+					     body.len, ouro_str(body.ptr, body.len));
+	ouro_buf_unref(body.buf);
+	if (err)
+		ouro_compress_undo(ctx);
+	else
+		end_answer(ctx, status);
+	return err;
+}
+
+/* Where @body is one to be compressed, that leaves, as @err says. False: it is to go as it is. */
+static bool write_compressed(struct ouro_ctx *ctx, unsigned status, struct ouro_str content_type,
+			     struct ouro_slice body, int *err)
+{
+	const struct ouro_piece_ref piece = { .memory = body };
+	struct ouro_compressed compressed;
+
+	if (!ouro_compress_whole(ctx, status, content_type, &piece, 1, &compressed))
+		return false;
+	*err = ouro_answer_write_compressed(ctx, status, content_type, &compressed);
+	return true;
+}
+
 /* A complete answer leaves. Without @copy, @body lives for ever, or @slice.buf holds it. */
 static int write_whole(struct ouro_ctx *ctx, unsigned status, struct ouro_str content_type,
 		       struct ouro_slice body, bool copy)
@@ -183,6 +226,8 @@ static int write_whole(struct ouro_ctx *ctx, unsigned status, struct ouro_str co
 	int err;
 
 	ouro_answer_settle_persistence(ctx, true);
+	if (ctx->endpoint->compress && write_compressed(ctx, status, content_type, body, &err))
+		return err;
 	if (ctx->is_head || status == 204 || status == 304)
 		sent = OURO_STR("");
 	if (sent.len > inline_max)
@@ -192,10 +237,8 @@ static int write_whole(struct ouro_ctx *ctx, unsigned status, struct ouro_str co
 					     body.len, sent);
 	else
 		err = 0;
-	if (!err) {
-		ctx->response = OURO_RESPONSE_DONE;
-		ctx->status = (uint16_t)status;
-	}
+	if (!err)
+		end_answer(ctx, status);
 	return err;
 }
 
@@ -257,6 +300,8 @@ int ouro_flush(struct ouro_ctx *ctx)
 	if (ctx->response != OURO_RESPONSE_HELD)
 		return -EINVAL;
 	err = ouro_answer_pass_hooks(ctx, ctx->held.status);
+	if (!err && ctx->endpoint->compress)
+		err = ouro_compress_held(ctx);
 	if (err)
 		return err;
 	held = ctx->held;
@@ -265,6 +310,8 @@ int ouro_flush(struct ouro_ctx *ctx)
 	err = write_held(ctx, &held);
 	if (err)
 		ctx->status = 0;
+	if (err && held.is_coded)
+		ouro_compress_undo(ctx);
 	return err;
 }
 
@@ -364,7 +411,9 @@ int ouro_respond_pieces(struct ouro_ctx *ctx, unsigned status, struct ouro_str c
 	if (!err &&
 	    (!type_fits(content_type) || (content_type.ptr && !ouro_is_field_value(content_type))))
 		err = -EINVAL;
-	if (!err && !ctx->hold && !ouro_answer_has_hooks(ctx))
+	if (!err && !ctx->hold && !ouro_answer_has_hooks(ctx) &&
+	    !(ctx->endpoint->compress &&
+	      ouro_compress_waits(ctx, status, content_type, held.pieces, held.piece_count)))
 		return ouro_answer_write_pieces(ctx, &held);
 	if (!err)
 		err = hold_pieces(ctx, &held);
@@ -375,18 +424,27 @@ int ouro_respond_pieces(struct ouro_ctx *ctx, unsigned status, struct ouro_str c
 	return ctx->hold ? 0 : ouro_flush(ctx);
 }
 
+static bool waits(const struct ouro_ctx *ctx, unsigned status, struct ouro_str content_type,
+		  struct ouro_slice body)
+{
+	const struct ouro_piece_ref piece = { .memory = body };
+
+	return ouro_compress_waits(ctx, status, content_type, &piece, 1);
+}
+
 /* A complete answer. Without @copy, @body lives for ever. */
 static int send_whole(struct ouro_ctx *ctx, unsigned status, struct ouro_str content_type,
 		      struct ouro_str body, bool copy)
 {
 	struct ouro_str present = body.ptr ? body : OURO_STR("");
+	const struct ouro_slice whole = { present.ptr, present.len, NULL };
 	int err = ouro_answer_may_begin(ctx, status);
 
 	if (err)
 		return err;
-	if (!ctx->hold && !ouro_answer_has_hooks(ctx))
-		return write_whole(ctx, status, content_type,
-				   (struct ouro_slice){ present.ptr, present.len, NULL }, copy);
+	if (!ctx->hold && !ouro_answer_has_hooks(ctx) &&
+	    !(ctx->endpoint->compress && waits(ctx, status, content_type, whole)))
+		return write_whole(ctx, status, content_type, whole, copy);
 	if (!type_fits(content_type) || (content_type.ptr && !ouro_is_field_value(content_type)))
 		return -EINVAL;
 	err = hold(ctx, status, content_type, present, copy);

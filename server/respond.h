@@ -37,12 +37,21 @@ int ouro_answer_pass_hooks(struct ouro_ctx *ctx, unsigned status);
 /* A complete answer of pieces leaves; the references of these go (respond_pieces.c). */
 int ouro_answer_write_pieces(struct ouro_ctx *ctx, struct ouro_held *held);
 
+struct ouro_compressed;
+
+/* A complete answer whose body was compressed leaves; the reference of @body goes (respond.c). */
+int ouro_answer_write_compressed(struct ouro_ctx *ctx, unsigned status,
+				 struct ouro_str content_type, const struct ouro_compressed *body);
+
 /* Lets go of what @held refers to (respond.c). */
 void ouro_answer_drop_body(struct ouro_held *held);
 
 /* Adds @len bytes from @offset of @file to a begun body; errors as ouro_write(). */
 int ouro_answer_write_file(struct ouro_ctx *ctx, struct ouro_buf *file, uint64_t offset,
 			   uint64_t len);
+
+/* A piece of at most OURO_INLINE_BODY_BYTES_MAX of a begun body, in its framing, copied. 0 or -ENOTCONN. */
+int ouro_answer_write_inline(struct ouro_ctx *ctx, struct ouro_str data);
 
 /* Copies a short piece of framing, or of a body, behind the output. 0 or -ENOTCONN. */
 int ouro_answer_write_copy(struct ouro_ctx *ctx, const char *data, size_t len);

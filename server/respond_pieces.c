@@ -1,6 +1,7 @@
 /* Bodies that are sent as they are: memory that is handed over, pieces gathered, ranges of files. Nothing
  * of them is copied but what is too small to be worth a segment. */
 #include "base/filebuf.h"
+#include "server/compress.h"
 #include "server/respond.h"
 #include "server/server_private.h"
 
@@ -88,9 +89,17 @@ static int write_piece(struct ouro_ctx *ctx, const struct ouro_piece_ref *piece)
 int ouro_answer_write_pieces(struct ouro_ctx *ctx, struct ouro_held *held)
 {
 	bool has_body = !ctx->is_head && held->status != 204 && held->status != 304;
+	struct ouro_compressed compressed;
 	int err;
 
 	ouro_answer_settle_persistence(ctx, true);
+	if (ctx->endpoint->compress &&
+	    ouro_compress_whole(ctx, held->status, held->type, held->pieces, held->piece_count,
+				&compressed)) {
+		err = ouro_answer_write_compressed(ctx, held->status, held->type, &compressed);
+		ouro_answer_drop_body(held);
+		return err;
+	}
 	err = ouro_answer_write_head(ctx, held->status, held->type, OURO_FRAMING_LENGTH,
 				     sum_of(held), OURO_STR(""));
 	if (!err) {

@@ -1,4 +1,5 @@
 /* Answers whose body follows in pieces, paced by the client; and what may come before an answer. */
+#include "server/compress.h"
 #include "server/respond.h"
 #include "server/server_private.h"
 
@@ -67,6 +68,7 @@ int ouro_begin(struct ouro_ctx *ctx, unsigned status, const char *content_type, 
 	enum ouro_framing framing = OURO_FRAMING_NONE;
 	/* Of a head that could not be read the version is not known either. */
 	bool http_1_1 = ctx->readable && ctx->parser.version_minor > 0;
+	bool is_coded, length_told;
 	int err = ouro_answer_may_begin(ctx, status);
 
 	if (!err && ouro_answer_has_hooks(ctx))
@@ -74,14 +76,17 @@ int ouro_begin(struct ouro_ctx *ctx, unsigned status, const char *content_type, 
 	if (err)
 		return err;
 	ouro_answer_settle_persistence(ctx, false);
+	is_coded = ctx->endpoint->compress &&
+		   ouro_compress_begin(ctx, status, ouro_str_c(content_type), length);
 	ctx->bodyless = ctx->is_head || status == 204 || status == 304;
 	ctx->length_known = length != OURO_LENGTH_UNKNOWN;
 	ctx->length_left = length;
+	length_told = ctx->length_known && !is_coded;
 	/* Towards HTTP/1.0 only the end of the connection can end such a body. */
-	if (!ctx->length_known && !http_1_1 && !ctx->bodyless)
+	if (!length_told && !http_1_1 && !ctx->bodyless)
 		ctx->keep_alive = false;
-	ctx->chunked = !ctx->length_known && http_1_1;
-	if (ctx->length_known)
+	ctx->chunked = !length_told && http_1_1;
+	if (length_told)
 		framing = OURO_FRAMING_LENGTH;
 	else if (ctx->chunked)
 		framing = OURO_FRAMING_CHUNKED;
@@ -89,6 +94,8 @@ int ouro_begin(struct ouro_ctx *ctx, unsigned status, const char *content_type, 
 				     OURO_STR(""));
 	if (!err)
 		ctx->response = OURO_RESPONSE_BODY;
+	else if (is_coded)
+		ouro_compress_undo(ctx);
 	ctx->status = err ? 0 : (uint16_t)status;
 	return err;
 }
@@ -150,8 +157,8 @@ int ouro_answer_may_write(struct ouro_ctx *ctx, uint64_t bytes)
 	return ouro_stream_pending(ctx->stream) > PENDING_BYTES_MAX ? -ENOBUFS : 0;
 }
 
-/* A small piece, in its framing, as one reservation. */
-static int write_inline(struct ouro_ctx *ctx, struct ouro_str data)
+/* As one reservation. */
+int ouro_answer_write_inline(struct ouro_ctx *ctx, struct ouro_str data)
 {
 	struct ouro_str chunk_end = OURO_HTTP1_CHUNK_END;
 	char *out = ouro_stream_reserve(ctx->stream,
@@ -196,6 +203,9 @@ int ouro_write_slice(struct ouro_ctx *ctx, struct ouro_slice slice)
 	ctx->length_left -= ctx->length_known ? slice.len : 0;
 	if (slice.len == 0 || ctx->bodyless)
 		return 0;
+	if (ctx->encoder)
+		return ouro_answer_after_write(ctx, ouro_compress_write(ctx, ouro_str(slice.ptr,
+										      slice.len)));
 	return ouro_answer_after_write(ctx, write_framed(ctx, slice));
 }
 
@@ -209,6 +219,9 @@ int ouro_answer_write_file(struct ouro_ctx *ctx, struct ouro_buf *file, uint64_t
 	ctx->length_left -= ctx->length_known ? len : 0;
 	if (len == 0 || ctx->bodyless)
 		return 0;
+	if (ctx->encoder)
+		return ouro_answer_after_write(ctx,
+					       ouro_compress_write_file(ctx, file, offset, len));
 	err = begin_piece(ctx, len);
 	if (!err)
 		err = ouro_stream_write_file(ctx->stream, file, offset, len);
@@ -222,11 +235,11 @@ int ouro_write(struct ouro_ctx *ctx, struct ouro_str data)
 	struct ouro_slice slice = { data.ptr, data.len, NULL };
 	int err = ouro_answer_may_write(ctx, data.len);
 
-	if (err || data.len == 0 || ctx->bodyless)
+	if (err || data.len == 0 || ctx->bodyless || ctx->encoder)
 		return ouro_write_slice(ctx, slice);
 	if (data.len <= OURO_INLINE_BODY_BYTES_MAX) {
 		ctx->length_left -= ctx->length_known ? data.len : 0;
-		return ouro_answer_after_write(ctx, write_inline(ctx, data));
+		return ouro_answer_after_write(ctx, ouro_answer_write_inline(ctx, data));
 	}
 	slice.buf = ouro_answer_copy_body(ctx, data);
 	if (!slice.buf)
@@ -262,6 +275,10 @@ int ouro_end(struct ouro_ctx *ctx)
 	if (ctx->response != OURO_RESPONSE_BODY)
 		return -EINVAL;
 	if (ctx->length_known && ctx->length_left > 0 && !ctx->bodyless) {
+		ouro_abort(ctx);
+		return 0;
+	}
+	if (ctx->encoder && ouro_compress_end(ctx)) {
 		ouro_abort(ctx);
 		return 0;
 	}

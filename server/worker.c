@@ -37,6 +37,7 @@ static void trim(struct ouro_worker *worker)
 	ouro_pipes_trim(&worker->pipes);
 	ouro_fibers_trim(&worker->fibers);
 	ouro_conns_trim(&worker->conns);
+	ouro_coders_trim(&worker->coders);
 }
 
 /* Comes back every two seconds, and gives back what these did not need. */
@@ -248,6 +249,7 @@ int ouro_worker_open(struct ouro_worker *worker)
 	}
 	init_pools(worker);
 	worker->pipes.open_max = OURO_PIPES_MAX;
+	ouro_coders_init(&worker->coders, options->compress_level);
 	worker->limits = worker->server->limits;
 	worker->limits.last_host = &worker->last_host;
 	worker->conns.on_room = resume_listeners;
@@ -268,6 +270,7 @@ void ouro_worker_close(struct ouro_worker *worker)
 	close_handling(worker);
 	ouro_conns_fini(&worker->conns);
 	fini_pools(worker);
+	ouro_coders_fini(&worker->coders);
 	ouro_loop_fini(&worker->loop);
 }
 

@@ -11,6 +11,7 @@
 #include "proto/http1_parse.h"
 #include "proto/request_id.h"
 #include "router/router.h"
+#include "server/coders.h"
 #include "server/head_cache.h"
 
 #include <pthread.h>
@@ -54,6 +55,7 @@ struct ouro_worker {
 	struct ouro_http1_limits limits;
 	struct ouro_http1_last_host last_host;
 	struct ouro_head_cache heads;
+	struct ouro_coders coders;
 	char date[OURO_DATE_BYTES]; /* of @date_unix_s */
 	int64_t date_unix_s;
 

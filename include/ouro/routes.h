@@ -14,6 +14,40 @@ extern "C" {
  * a handler would. */
 typedef bool (*ouro_guard_fn)(struct ouro_ctx *ctx);
 
+/* Whether answers are compressed (RFC 9110, 8.4): complete ones of at least options.compress_bytes_min,
+ * and streams, whose content type is worth it (text, JSON, XML, scripts, ..), for clients that accept br,
+ * zstd, gzip or deflate. Every piece of a stream leaves at once, as without. Content-Encoding and
+ * Vary are set, a strong ETag becomes a weak one, and Content-Length is that of what is sent.
+ *
+ * Left as they are: answers that have a Content-Encoding, a Content-Range, a digest or a Cache-Control:
+ * no-transform, those of 206, and files that are sent as they are. Bodies of more than 64 KiB are
+ * compressed by another thread while the handler waits; where it cannot wait (inline, in callbacks) these
+ * are left as they are too. So are streams beyond the 64 that a loop compresses at a time.
+ *
+ * It needs options.fiber_stack_bytes of at least 32768 (else the start is -EINVAL), and of memory for each
+ * answer that is being compressed up to 3 MiB, mostly some hundred KiB for gzip and 2 MiB for br.
+ *
+ * OURO_COMPRESS_OFF is for answers that hold a secret (a token against forged requests, say) beside
+ * something that an attacker can choose: from the length of such an answer, encrypted or not, the
+ * secret can be guessed piece by piece (BREACH). */
+enum ouro_compress {
+	OURO_COMPRESS_DEFAULT, /* as the group says, or the server's options */
+	OURO_COMPRESS_ON,
+	OURO_COMPRESS_OFF,
+};
+
+/* Whether bodies of requests are decoded before anybody sees them, as their Content-Encoding says: br,
+ * zstd, gzip, deflate, and up to three of them on top of each other. body_bytes_max is then for the decoded
+ * body, the length of which is not known beforehand; the field stays as it was sent. A body that is
+ * malformed is 400, one that is too large or grows too much 413, another coding 415 with an
+ * Accept-Encoding field; more than 256 at a time on one loop are 503. Off, all bodies come as they were
+ * sent, and this is left to the handler. */
+enum ouro_decompress {
+	OURO_DECOMPRESS_DEFAULT,
+	OURO_DECOMPRESS_ON,
+	OURO_DECOMPRESS_OFF,
+};
+
 /* What a route or group may have besides. Zero is the default of each: of a group's, or the server's.
  * Strings are copied. */
 struct ouro_route_options {
@@ -36,6 +70,11 @@ struct ouro_route_options {
 	uint32_t body_timeout_ms;    /* without a byte of an awaited body: 408 */
 	uint32_t handler_timeout_ms; /* from the handler's start: whatever waits returns -ETIMEDOUT,
 				      * and where no answer was begun it is 503. 0: none */
+
+	/* Compression. */
+	enum ouro_compress compress;
+	enum ouro_decompress decompress;
+	uint32_t decompress_ratio_max; /* as options.decompress_ratio_max */
 
 	/* On the loop's own stack instead of on a fiber, for handlers that never wait: what would
 	 * wait returns -EDEADLK there. */
@@ -277,6 +316,9 @@ extern "C" {
 #define OURO_BODY_MAX(bytes) options_.body_bytes_max = (bytes)
 #define OURO_BODY_TIMEOUT(ms) options_.body_timeout_ms = (ms)
 #define OURO_HANDLER_TIMEOUT(ms) options_.handler_timeout_ms = (ms)
+#define OURO_COMPRESS(how) options_.compress = (how)
+#define OURO_DECOMPRESS(how) options_.decompress = (how)
+#define OURO_DECOMPRESS_RATIO_MAX(ratio) options_.decompress_ratio_max = (ratio)
 #define OURO_INLINE options_.run_inline = true
 #define OURO_HALF_CLOSE options_.half_close = true
 #else
@@ -293,6 +335,9 @@ extern "C" {
 #define OURO_BODY_MAX(bytes) .body_bytes_max = (bytes)
 #define OURO_BODY_TIMEOUT(ms) .body_timeout_ms = (ms)
 #define OURO_HANDLER_TIMEOUT(ms) .handler_timeout_ms = (ms)
+#define OURO_COMPRESS(how) .compress = (how)
+#define OURO_DECOMPRESS(how) .decompress = (how)
+#define OURO_DECOMPRESS_RATIO_MAX(ratio) .decompress_ratio_max = (ratio)
 #define OURO_INLINE .run_inline = true
 #define OURO_HALF_CLOSE .half_close = true
 #endif

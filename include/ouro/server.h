@@ -72,6 +72,15 @@ struct ouro_options {
 	enum ouro_paths paths;
 	bool no_auto_options; /* OPTIONS without a route is 405, not answered from the others */
 
+	bool compress; /* answers are compressed where a client takes that: see enum ouro_compress
+			* (ouro/routes.h), which says so for each route */
+	uint32_t compress_bytes_min; /* 1024; smaller complete answers are sent as they are */
+	uint32_t compress_level;     /* 1 to 9; 0: what suits each coding (br, gzip and deflate 4,
+					* zstd 3) */
+	bool decompress;             /* bodies of requests are decoded: see enum ouro_decompress */
+	uint32_t decompress_ratio_max; /* 100; bodies that grow to more than so many times their
+					* length, and 64 KiB, are 413 */
+
 	uint32_t
 		fiber_stack_bytes; /* 65536 for each handler that waits; touched pages count alone */
 	uint32_t fibers_max;       /* 65536 handlers in progress on one loop; beyond: 503 */

@@ -18,8 +18,10 @@ static void handler(struct ouro_ctx *ctx)
 	ouro_text(ctx, 200, OURO_STR("ok"));
 }
 OURO_GET("/plain", handler);
-OURO_POST("/limited", handler, OURO_HALF_CLOSE, OURO_BODY_MAX(10), OURO_HANDLER_TIMEOUT(1000),
-	  OURO_WHEN_HOST("example.com"), OURO_BODY_TIMEOUT(100), OURO_USE(middleware, middleware));
+OURO_POST("/limited", handler, OURO_HALF_CLOSE, OURO_DECOMPRESS_RATIO_MAX(9),
+	  OURO_DECOMPRESS(OURO_DECOMPRESS_ON), OURO_COMPRESS(OURO_COMPRESS_OFF), OURO_BODY_MAX(10),
+	  OURO_HANDLER_TIMEOUT(1000), OURO_WHEN_HOST("example.com"), OURO_BODY_TIMEOUT(100),
+	  OURO_USE(middleware, middleware));
 OURO_ROUTE("GET, PUT", "/guarded", handler, OURO_INLINE, OURO_WHEN(anyone), OURO_NAME("guarded"),
 	   OURO_WHEN_HEADER_IS("x-version", "2"));
 OURO_ANY("/any", handler, OURO_WHEN_HEADER("x-version"));

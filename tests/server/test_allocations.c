@@ -1,5 +1,6 @@
 /* No allocation per request once warm: calls for memory are counted while thousands of requests are
  * answered. The simulated kernel allocates nothing either once its own buffers have grown. */
+#include "coding/encoder.h"
 #include "server/site.h"
 
 #include "file/tree.h"
@@ -69,11 +70,34 @@ void *mmap(void *at, size_t bytes, int protection, int flags, int fd, off_t offs
 	return (void *)syscall(SYS_mmap, at, bytes, protection, flags, fd, offset);
 }
 
-static void ask(struct site *site, struct sim_peer *peer, const char *request, int count)
+static char request[4096];
+static uint64_t compressed; /* bytes_compressed_in of the site that was closed last */
+
+/* A request whose body is @text, encoded as @coding. */
+static struct ouro_str encoded_request(enum ouro_coding coding, const char *text)
+{
+	struct ouro_str in = ouro_str_c(text);
+	struct ouro_encoder *encoder;
+	char body[1000];
+	size_t len;
+	int head;
+
+	cr_assert_eq(ouro_encoder_create(&encoder, coding, 0), 0);
+	cr_assert_eq(ouro_encoder_run(encoder, &in, OURO_FLUSH_END, body, sizeof(body), &len), 0);
+	ouro_encoder_destroy(encoder);
+	head = snprintf(request, sizeof(request),
+			"POST /read HTTP/1.1\r\nHost: a\r\nContent-Encoding: %s\r\n"
+			"Content-Length: %zu\r\n\r\n",
+			ouro_coding_name(coding).ptr, len);
+	memcpy(request + head, body, len);
+	return ouro_str(request, (size_t)head + len);
+}
+
+static void ask(struct site *site, struct sim_peer *peer, struct ouro_str text, int count)
 {
 	for (int i = 0; i < count; i++) {
 		sim_peer_forget(peer);
-		sim_peer_say(peer, request);
+		sim_peer_send(peer, text.ptr, text.len);
 		ouro_loop_turn(site->loop, false);
 		ouro_loop_turn(site->loop, false);
 		/* Of handlers that wait. */
@@ -87,26 +111,27 @@ static void ask(struct site *site, struct sim_peer *peer, const char *request, i
 }
 
 /* Of @site, which is closed then. */
-static size_t allocations_at(struct site *site, const char *request)
+static size_t allocations_at(struct site *site, struct ouro_str text)
 {
 	struct sim_peer *peer = site_connect(site);
 	size_t before, after;
 
-	ask(site, peer, request, WARM_UP);
+	ask(site, peer, text, WARM_UP);
 	before = allocations;
-	ask(site, peer, request, REQUESTS);
+	ask(site, peer, text, REQUESTS);
 	after = allocations;
 	cr_assert_eq(site_counters(site)->responses, WARM_UP + REQUESTS);
+	compressed = site_counters(site)->bytes_compressed_in;
 	site_close(site);
 	return after - before;
 }
 
-static size_t allocations_of(const char *request)
+static size_t allocations_of(const char *text)
 {
 	struct site site;
 
 	site_open(&site, NULL, NULL);
-	return allocations_at(&site, request);
+	return allocations_at(&site, ouro_str_c(text));
 }
 
 Test(allocations, none_once_warm)
@@ -176,6 +201,27 @@ static void add_routes(struct ouro_server *server)
 	ouro_server_route(server, "POST", "/form", tell_form, NULL);
 }
 
+static void send_page(struct ouro_ctx *ctx)
+{
+	static const char page[3000];
+
+	ouro_send(ctx, 200, "text/html", ouro_str(page, sizeof(page)));
+}
+
+static void stream_page(struct ouro_ctx *ctx)
+{
+	ouro_begin(ctx, 200, "text/html", OURO_LENGTH_UNKNOWN);
+	ouro_write(ctx, OURO_STR("some"));
+	ouro_write(ctx, OURO_STR("thing"));
+}
+
+static void set_up_coding(struct ouro_server *server)
+{
+	ouro_server_route(server, "GET", "/page", send_page, NULL);
+	ouro_server_route(server, "GET", "/stream", stream_page, NULL);
+	ouro_server_route(server, "POST", "/read", read_body, NULL);
+}
+
 static void set_up_middleware(struct ouro_server *server)
 {
 	ouro_server_use(server, stamp);
@@ -211,7 +257,7 @@ Test(allocations, none_on_fibers_with_middleware_or_hooks)
 			struct site site;
 
 			site_open_with(&site, NULL, NULL, set_ups[i]);
-			cr_assert_eq(allocations_at(&site, requests[j]), 0, "%zu %s", i,
+			cr_assert_eq(allocations_at(&site, ouro_str_c(requests[j])), 0, "%zu %s", i,
 				     requests[j]);
 		}
 }
@@ -242,9 +288,32 @@ Test(allocations, none_of_files_that_are_remembered)
 		struct site site;
 
 		site_open_with(&site, NULL, NULL, serve_tree);
-		cr_assert_eq(allocations_at(&site, requests[i]), 0, "%s", requests[i]);
+		cr_assert_eq(allocations_at(&site, ouro_str_c(requests[i])), 0, "%s", requests[i]);
 	}
 	tree_remove();
+}
+
+Test(allocations, none_for_what_is_compressed_or_was)
+{
+	const struct ouro_options options = { .compress = true, .decompress = true };
+
+	for (int i = OURO_CODING_BR; i < OURO_CODING_COUNT; i++) {
+		enum ouro_coding coding = (enum ouro_coding)i;
+		static const char *const paths[] = { "/page", "/stream" };
+		struct site site;
+
+		for (size_t j = 0; j < 2; j++) {
+			snprintf(request, sizeof(request),
+				 "GET %s HTTP/1.1\r\nHost: a\r\nAccept-Encoding: %s\r\n\r\n",
+				 paths[j], ouro_coding_name(coding).ptr);
+			site_open_with(&site, &options, NULL, set_up_coding);
+			cr_assert_eq(allocations_at(&site, ouro_str_c(request)), 0, "%s", request);
+			cr_assert_geq(compressed, REQUESTS * strlen("something"));
+		}
+		site_open_with(&site, &options, NULL, set_up_coding);
+		cr_assert_eq(allocations_at(&site, encoded_request(coding, "some text")), 0, "%d",
+			     i);
+	}
 }
 
 #endif
