@@ -130,6 +130,19 @@ static void echo(struct ouro_ctx *ctx)
 }
 OURO_ROUTE("GET, POST, PUT", "/echo", echo);
 
+/* How long the body is, which is read as a whole, and decoded where --decompress is given. */
+static void length(struct ouro_ctx *ctx)
+{
+	struct ouro_str body;
+	int err = ouro_body(ctx, &body);
+
+	if (err)
+		ouro_reject(ctx, err);
+	else
+		ouro_textf(ctx, 200, "%zu\n", body.len);
+}
+OURO_ROUTE("POST, PUT", "/length", length);
+
 /* The query parameter @name as a number up to @max; false where it is something else. */
 static bool number(struct ouro_ctx *ctx, const char *name, unsigned max, unsigned *value)
 {

@@ -107,7 +107,7 @@ static int list_routes(int argc, char **argv)
 
 static int serve_demo(int argc, char **argv)
 {
-	struct cli_options options = { 0 };
+	struct cli_options options = { .server.compress = true };
 	int err = cli_parse_options(argc, argv, &options);
 
 	if (!err)

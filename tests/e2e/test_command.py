@@ -27,7 +27,9 @@ class Command(unittest.TestCase):
                          "idle-timeout-ms", "write-timeout-ms", "drain-timeout-ms",
                          "head-bytes-max", "body-bytes-max", "target-bytes-max", "fields-max",
                          "connections-max", "paths", "no-auto-options", "fiber-stack-bytes",
-                         "fibers-max", "offload-threads", "offload-queue-max"):
+                         "fibers-max", "offload-threads", "offload-queue-max", "compress",
+                         "compress-bytes-min", "compress-level", "decompress",
+                         "decompress-ratio-max"):
                 self.assertIn(f"--{flag} ", result.stdout)
 
     def test_routes(self):
