@@ -288,8 +288,8 @@ static int64_t move_some(struct ouro_ctx *ctx, struct ouro_save *save)
 
 static bool may_splice(const struct ouro_ctx *ctx, const struct ouro_save *save)
 {
-	return !save->copies && ctx->request == OURO_REQUEST_BODY && !ctx->parser.chunked &&
-	       !ctx->peer_ended && !has_input(ctx) &&
+	return !save->copies && !ctx->decoding && ctx->request == OURO_REQUEST_BODY &&
+	       !ctx->parser.chunked && !ctx->peer_ended && !has_input(ctx) &&
 	       ouro_http1_body_left(&ctx->parser) >= SPLICE_BYTES_MIN;
 }
 

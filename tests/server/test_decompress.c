@@ -4,6 +4,7 @@
 #include "server/expect.h"
 
 #include <errno.h>
+#include <unistd.h>
 
 enum {
 	BODY_BYTES = 100000,
@@ -85,6 +86,18 @@ static void echo(struct ouro_ctx *ctx)
 		ouro_write_slice(ctx, chunk);
 }
 
+static void to_file(struct ouro_ctx *ctx)
+{
+	FILE *file = tmpfile();
+	int64_t len = ouro_body_to_file(ctx, fileno(file), 0);
+
+	cr_assert_geq(len, 0);
+	seen_len = (size_t)pread(fileno(file), seen, sizeof(seen), 0);
+	cr_expect_eq(seen_len, (size_t)len);
+	fclose(file);
+	ouro_text(ctx, 200, OURO_STR("read"));
+}
+
 static void form(struct ouro_ctx *ctx)
 {
 	ouro_text(ctx, 200, ouro_form(ctx, "name"));
@@ -125,6 +138,7 @@ static void set_up(struct ouro_server *server)
 	add(server, "POST", "/slowly", slowly);
 	add(server, "POST", "/whole", whole);
 	add(server, "POST", "/callback", by_callback);
+	add(server, "POST", "/file", to_file);
 	add(server, "POST", "/echo", echo);
 	add(server, "POST", "/form", form);
 	add(server, "POST", "/json", json);
@@ -236,6 +250,26 @@ Test(decompress, each_coding_read_in_each_way)
 			cr_expect(saw(body(BODY_BYTES)), "%s", paths[j]);
 		}
 	cr_expect_eq(lasts, 4);
+}
+
+/* What is encoded cannot be moved as it is, however large it is. */
+Test(decompress, into_a_file)
+{
+	static const size_t sizes[] = { 1000, BODY_BYTES };
+	struct sim_peer *peer;
+	size_t len;
+
+	for (size_t i = 0; i < 2; i++) {
+		len = encode(OURO_CODING_GZIP, body(sizes[i]), sent, sizeof(sent));
+		peer = site_connect(&site);
+		sim_peer_send(peer, request, make_request("/file", "gzip", "", len));
+		for (int turns = 0; turns < 5000 && !sim_peer_received(peer).len; turns++) {
+			sim_settle(site.loop);
+			usleep(1000);
+		}
+		cr_expect_eq(answer_of(peer).status, 200);
+		cr_expect(saw(body(sizes[i])));
+	}
 }
 
 Test(decompress, the_length_is_not_known_before)
