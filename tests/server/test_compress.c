@@ -369,11 +369,12 @@ static struct answer wait_for(struct sim_peer *peer, const char *request)
 	for (int i = 0; i < SETTLES_MAX; i++) {
 		struct ouro_str bytes;
 
-		sim_advance(site.loop, 1);
+		/* The clock goes slower than time: where another thread is slow, nothing must time out. */
+		sim_advance(site.loop, i % 4 == 0);
 		bytes = sim_peer_received(peer);
 		if (answer_read(&bytes, to_head, &answer))
 			return answer;
-		usleep(10);
+		usleep(100);
 	}
 	cr_assert(false, "no answer to %s", request);
 	return answer;
@@ -827,8 +828,11 @@ Test(compress, files_that_have_become_shorter_reset)
 	struct sim_peer *peer = site_connect(&site);
 
 	sim_peer_say(peer, ASK("GET", "/stream-short-file", "Accept-Encoding: gzip\r\n"));
-	for (int i = 0; i < SETTLES_MAX && !sim_peer_saw_reset(peer); i++)
-		sim_advance(site.loop, 1);
+	/* Another thread reads the file. */
+	for (int i = 0; i < SETTLES_MAX && !sim_peer_saw_reset(peer); i++) {
+		sim_settle(site.loop);
+		usleep(100);
+	}
 	cr_expect(sim_peer_saw_reset(peer));
 }
 
