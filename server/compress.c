@@ -445,6 +445,20 @@ static int look_again(const struct ouro_ctx *ctx)
 	return ctx->response == OURO_RESPONSE_BODY && ctx->encoder ? 0 : -ENOTCONN;
 }
 
+/* Where much is queued the client has to take some of it first: what one call writes may be far more than
+ * memory. Who may not wait any more is told so; who never could has what there is queued. 0 or a negative
+ * errno. */
+static int await_client(struct ouro_ctx *ctx)
+{
+	int err;
+
+	if (ouro_stream_pending(ctx->stream) <= OURO_STREAM_PENDING_HIGH ||
+	    !ouro_fiber_current(&ctx->worker->fibers))
+		return 0;
+	err = ouro_ctx_suspend(ctx, OURO_WAITING_DRAIN);
+	return err ? err : look_again(ctx);
+}
+
 int ouro_compress_write(struct ouro_ctx *ctx, struct ouro_str data)
 {
 	int err = 0;
@@ -458,6 +472,8 @@ int ouro_compress_write(struct ouro_ctx *ctx, struct ouro_str data)
 			ouro_ctx_suspend_for(ctx, OURO_WAITING_TIME, 0);
 			err = look_again(ctx);
 		}
+		if (!err)
+			err = await_client(ctx);
 	}
 	return err ? err : run_stream(ctx, data, OURO_FLUSH_SYNC);
 }
@@ -536,6 +552,8 @@ int ouro_compress_write_file(struct ouro_ctx *ctx, struct ouro_buf *file, uint64
 		release_reading(reading);
 		offset += part;
 		len -= part;
+		if (!err && len > 0)
+			err = await_client(ctx);
 	}
 	return err;
 }

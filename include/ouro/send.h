@@ -42,7 +42,8 @@ OURO_API int ouro_send_fd(struct ouro_ctx *ctx, unsigned status, const char *con
 			  uint64_t offset, uint64_t length);
 
 /* Adds to a begun body as ouro_write() does: memory that is handed over (which is the engine's even where
- * it says -EAGAIN), or a range of a file, @fd as above. */
+ * it says -EAGAIN), or a range of a file, @fd as above. Where the answer is compressed a file is read: on a
+ * fiber part by part, as the client takes it; elsewhere all of it at once, which is for small ones. */
 OURO_API int ouro_write_take(struct ouro_ctx *ctx, struct ouro_str data, ouro_release_fn release,
 			     void *arg);
 OURO_API int ouro_write_fd(struct ouro_ctx *ctx, int fd, uint64_t offset, uint64_t length);

@@ -11,10 +11,12 @@ enum {
 	PAGE_BYTES = 8000,     /* leaves behind its head */
 	WORDS_BYTES = 40000,   /* compressed it has a buffer of its own */
 	LARGE_BYTES = 1 << 20, /* compressed by another thread */
+	MUCH_BYTES = 4 << 20,  /* more than is queued for one client */
 	SETTLES_MAX = 100000,
 };
 
 static struct site site;
+static char much[MUCH_BYTES];
 static char words[LARGE_BYTES], noise[PAGE_BYTES], decoded[LARGE_BYTES + 1];
 static int last_result, released;
 
@@ -173,15 +175,20 @@ static void gathered_large(struct ouro_ctx *ctx)
 	ouro_send_gathered(ctx, 200, HTML, pieces, 2);
 }
 
-static int open_words(void)
+static int open_with(const char *data, size_t len)
 {
 	char name[] = "/tmp/ouro-words-XXXXXX";
 	int fd = mkstemp(name);
 
 	cr_assert_geq(fd, 0);
 	unlink(name);
-	cr_assert_eq(write(fd, words, LARGE_BYTES), LARGE_BYTES);
+	cr_assert_eq(write(fd, data, len), (ssize_t)len);
 	return fd;
+}
+
+static int open_words(void)
+{
+	return open_with(words, LARGE_BYTES);
 }
 
 static void file(struct ouro_ctx *ctx)
@@ -236,6 +243,19 @@ static void stream_short_file(struct ouro_ctx *ctx)
 {
 	ouro_begin(ctx, 200, HTML, OURO_LENGTH_UNKNOWN);
 	last_result = ouro_write_fd(ctx, open_words(), LARGE_BYTES - 10, 11);
+}
+
+/* What does not become smaller, and more of it than may be queued for one client. */
+static void stream_noise(struct ouro_ctx *ctx)
+{
+	ouro_begin(ctx, 200, HTML, OURO_LENGTH_UNKNOWN);
+	last_result = ouro_write_slice(ctx, (struct ouro_slice){ much, sizeof(much), NULL });
+}
+
+static void stream_noisy_file(struct ouro_ctx *ctx)
+{
+	ouro_begin(ctx, 200, HTML, OURO_LENGTH_UNKNOWN);
+	last_result = ouro_write_fd(ctx, open_with(much, sizeof(much)), 0, sizeof(much));
 }
 
 static void later(struct ouro_ctx *ctx)
@@ -301,6 +321,8 @@ static const struct {
 	{ "/stream-file", stream_file },
 	{ "/stream-short-file", stream_short_file },
 	{ "/stream-for-ever", stream_for_ever },
+	{ "/stream-noise", stream_noise },
+	{ "/stream-noisy-file", stream_noisy_file },
 	{ "/later", later },
 	{ "/unwritable", unwritable },
 };
@@ -821,6 +843,55 @@ Test(compress, files_in_a_stream_are_read)
 {
 	cr_expect(is_coded(get("/stream-file"), "br", first(LARGE_BYTES)));
 	cr_expect(is_coded(get("/inline/stream-file"), "br", first(LARGE_BYTES)));
+}
+
+/* A client that does not read is waited for, however much there is to encode in one call. */
+static void expect_pace(const char *path)
+{
+	const struct ouro_counters *counters = site_counters(&site);
+	uint64_t before = counters->bytes_compressed_out;
+	struct sim_peer *peer = site_connect(&site);
+	char asked[200];
+
+	fill_noise(much, sizeof(much));
+	last_result = 1;
+	sim_peer_set_reading(peer, false);
+	snprintf(asked, sizeof(asked),
+		 "GET %s HTTP/1.1\r\nHost: a\r\nAccept-Encoding: zstd\r\n\r\n", path);
+	sim_peer_say(peer, asked);
+	for (int i = 0; i < 1000; i++) {
+		sim_settle(site.loop);
+		usleep(100);
+	}
+	cr_expect_lt(counters->bytes_compressed_out - before, 1 << 20);
+	cr_expect_eq(last_result, 1);
+	sim_peer_set_reading(peer, true);
+	for (int i = 0; i < SETTLES_MAX && last_result == 1; i++) {
+		sim_settle(site.loop);
+		usleep(10);
+	}
+	cr_expect_eq(last_result, 0);
+	cr_expect_geq(sim_peer_received(peer).len, sizeof(much));
+}
+
+Test(compress, large_pieces_of_a_stream_wait_for_the_client)
+{
+	expect_pace("/stream-noise");
+	expect_pace("/stream-noisy-file");
+}
+
+Test(compress, who_goes_within_a_large_piece_is_noticed)
+{
+	struct sim_peer *peer = site_connect(&site);
+
+	fill_noise(much, sizeof(much));
+	sim_peer_set_reading(peer, false);
+	sim_peer_say(peer, ASK("GET", "/stream-noise", "Accept-Encoding: zstd\r\n"));
+	sim_advance(site.loop, 100);
+	sim_peer_reset(peer);
+	sim_settle(site.loop);
+	cr_expect_eq(last_result, -ECANCELED);
+	cr_expect_eq(site.worker->coders.encoder_count, 0);
 }
 
 Test(compress, files_that_have_become_shorter_reset)
