@@ -182,6 +182,7 @@ struct ouro_ctx {
 	const char *json_fault;
 	const char *multipart_fault;
 	struct ouro_multipart_reader *multipart; /* NULL: not begun */
+	uint32_t multipart_repeats; /* of calls that had to fail as the one before did */
 	const struct ouro_query_pair
 		*form; /* @form_count pairs of it, decoded; NULL: not read yet */
 	size_t form_count;

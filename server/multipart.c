@@ -99,7 +99,7 @@ static struct ouro_buf *copy_delimiter(const struct ouro_multipart_parser *p)
 	return buf;
 }
 
-int ouro_multipart_open(struct ouro_ctx *ctx, const struct ouro_multipart_options *options)
+static int open_reader(struct ouro_ctx *ctx, const struct ouro_multipart_options *options)
 {
 	char boundary[OURO_MULTIPART_BOUNDARY_MAX];
 	struct ouro_multipart_reader *reader;
@@ -127,6 +127,22 @@ int ouro_multipart_open(struct ouro_ctx *ctx, const struct ouro_multipart_option
 	reader->rest = OURO_STR("");
 	ctx->multipart = reader;
 	return 0;
+}
+
+static void count_repeat(struct ouro_ctx *ctx)
+{
+	if (++ctx->multipart_repeats > REPEATS_MAX)
+		ouro_panic(ctx, "it went on reading a form %d times after an error", REPEATS_MAX);
+}
+
+int ouro_multipart_open(struct ouro_ctx *ctx, const struct ouro_multipart_options *options)
+{
+	int err = open_reader(ctx, options);
+
+	/* There is no reader that would remember it: it is found again each time. */
+	if (err)
+		count_repeat(ctx);
+	return err;
 }
 
 int ouro_multipart_begin(struct ouro_ctx *ctx, const struct ouro_multipart_options *options)
@@ -158,8 +174,7 @@ int ouro_multipart_repeat(struct ouro_ctx *ctx, int err)
 
 	if (cancelled)
 		return cancelled;
-	if (++ctx->multipart->repeats > REPEATS_MAX)
-		ouro_panic(ctx, "it went on reading a form %d times after an error", REPEATS_MAX);
+	count_repeat(ctx);
 	return err;
 }
 

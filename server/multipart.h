@@ -19,7 +19,6 @@ struct ouro_multipart_reader {
 	bool had_part;
 	bool ended; /* the whole body has come */
 	uint32_t part_count;
-	uint32_t repeats;    /* of @err */
 	uint64_t data_at;    /* index of the part's first byte in the body */
 	uint64_t part_bytes; /* of its data, so far */
 

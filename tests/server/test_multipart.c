@@ -458,6 +458,18 @@ Test(multipart, who_goes_on_behind_an_error_is_ended)
 	close_form_site();
 }
 
+Test(multipart, who_goes_on_behind_a_refusal_is_ended)
+{
+	open_site();
+	keep_going = true;
+	cr_assert_eq(ask_type("/on-and-on", "text/plain", TWO, strlen(TWO)).status, 500);
+	cr_assert_eq(results[0], -EPROTONOSUPPORT);
+	cr_assert_eq(ask_type("/on-and-on", "multipart/form-data", TWO, strlen(TWO)).status, 500);
+	cr_assert_eq(results[0], -EBADMSG);
+	cr_assert(strstr(site.logged, "100 times after an error"));
+	close_form_site();
+}
+
 Test(multipart, goes_together_with_nothing_else_that_reads_the_body)
 {
 	open_site();
