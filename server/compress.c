@@ -115,14 +115,18 @@ static bool is_fit(const struct ouro_ctx *ctx, unsigned status, struct ouro_str 
 	return ouro_media_type_compresses(type ? type->value : content_type) && !is_fixed(ctx);
 }
 
-/* What the answer, which is fit, is to be encoded with; caches learn that it depends on the client. */
+/* Caches learn that the answer depends on the client. False where the head has no room for that. */
+static bool say_vary(struct ouro_ctx *ctx)
+{
+	return says(ctx, OURO_STR("vary"), OURO_STR("accept-encoding")) ||
+	       says(ctx, OURO_STR("vary"), OURO_STR("*")) ||
+	       ouro_set_header(ctx, "vary", OURO_STR("accept-encoding")) == 0;
+}
+
+/* What the answer, which is fit, is to be encoded with. */
 static enum ouro_coding choose(struct ouro_ctx *ctx)
 {
-	if (!says(ctx, OURO_STR("vary"), OURO_STR("accept-encoding")) &&
-	    !says(ctx, OURO_STR("vary"), OURO_STR("*")) &&
-	    ouro_set_header(ctx, "vary", OURO_STR("accept-encoding")))
-		return OURO_CODING_IDENTITY;
-	return coding_of_client(ctx);
+	return say_vary(ctx) ? coding_of_client(ctx) : OURO_CODING_IDENTITY;
 }
 
 /* RFC 9110, 8.8.3.3: a strong tag is for these very bytes. False where there is no room for that. */
@@ -144,6 +148,39 @@ static bool weaken_etag(struct ouro_ctx *ctx)
 	line->value = ouro_str(weak, line->value.len + 2);
 	ctx->fields.bytes += 2;
 	return true;
+}
+
+/* Whether the client holds what the strong tag @etag names, with a weak one. */
+static bool holds_weak(const struct ouro_ctx *ctx, struct ouro_str etag)
+{
+	int index = -1;
+
+	while ((index = ouro_http1_find(&ctx->parser, OURO_FIELD_IF_NONE_MATCH, index)) >= 0) {
+		struct ouro_str tags = ouro_http1_value(ctx->head, ctx->parser.fields[index].value);
+		const char *end = tags.ptr + tags.len, *at = tags.ptr;
+
+		/* Within a tag there are no quotes: one that begins with them is it. */
+		while ((at = memmem(at, (size_t)(end - at), etag.ptr, etag.len)) != NULL) {
+			if (at - tags.ptr >= 2 && at[-2] == 'W' && at[-1] == '/')
+				return true;
+			at++;
+		}
+	}
+	return false;
+}
+
+/* RFC 9110, 15.4.5: 304 has the Vary and the tag that 200 would have. Whether that would have been
+ * compressed is not known here, but which tag the client was given is, and only that one lets caches find
+ * what they hold (RFC 9111, 4.3.4). Where the head has no room it stays as it is. */
+static void adapt_not_modified(struct ouro_ctx *ctx)
+{
+	const struct ouro_field_line *etag = first_set(ctx, OURO_STR("etag"));
+
+	if (!ctx->readable)
+		return;
+	say_vary(ctx);
+	if (etag && holds_weak(ctx, etag->value))
+		weaken_etag(ctx);
 }
 
 /* Says in the head what the body is encoded with. False where the head has no room for that. */
@@ -251,6 +288,8 @@ bool ouro_compress_whole(struct ouro_ctx *ctx, unsigned status, struct ouro_str 
 	uint64_t bytes = sum_of(pieces, piece_count);
 	enum ouro_coding coding;
 
+	if (status == 304)
+		adapt_not_modified(ctx);
 	if (bytes == UINT64_MAX || !is_fit(ctx, status, content_type, bytes))
 		return false;
 	coding = choose(ctx);
@@ -398,6 +437,8 @@ bool ouro_compress_begin(struct ouro_ctx *ctx, unsigned status, struct ouro_str 
 {
 	enum ouro_coding coding;
 
+	if (status == 304)
+		adapt_not_modified(ctx);
 	if (!is_fit(ctx, status, content_type, length))
 		return false;
 	coding = choose(ctx);

@@ -20,7 +20,8 @@ typedef bool (*ouro_guard_fn)(struct ouro_ctx *ctx);
  * Vary are set, a strong ETag becomes a weak one, and Content-Length is that of what is sent.
  *
  * Left as they are: answers that have a Content-Encoding, a Content-Range, a digest or a Cache-Control:
- * no-transform, those of 206, and files that are sent as they are. Bodies of more than 64 KiB are
+ * no-transform, those of 206, and files but those that are held in memory (ouro/files.h). 304 has the Vary
+ * and, where the client was given a weak one, the weak ETag that 200 has. Bodies of more than 64 KiB are
  * compressed by another thread while the handler waits; where it cannot wait (inline, in callbacks) these
  * are left as they are too. So are streams beyond the 64 that a loop compresses at a time.
  *

@@ -107,6 +107,19 @@ static void weak(struct ouro_ctx *ctx)
 	page(ctx);
 }
 
+static void not_modified(struct ouro_ctx *ctx)
+{
+	ouro_set_header(ctx, "etag", OURO_STR("\"1\""));
+	ouro_send(ctx, 304, NULL, OURO_STR(""));
+}
+
+static void not_modified_begun(struct ouro_ctx *ctx)
+{
+	ouro_set_header(ctx, "etag", OURO_STR("\"1\""));
+	ouro_set_header(ctx, "vary", OURO_STR("Accept-Encoding"));
+	ouro_begin(ctx, 304, NULL, OURO_LENGTH_UNKNOWN);
+}
+
 static void varies(struct ouro_ctx *ctx)
 {
 	ouro_set_header(ctx, "vary", OURO_STR("accept, Accept-Encoding"));
@@ -304,6 +317,8 @@ static const struct {
 	{ "/unsatisfied", unsatisfied },
 	{ "/strong", strong },
 	{ "/weak", weak },
+	{ "/not-modified", not_modified },
+	{ "/not-modified-begun", not_modified_begun },
 	{ "/varies", varies },
 	{ "/varies-by-all", varies_by_all },
 	{ "/varies-otherwise", varies_otherwise },
@@ -592,6 +607,29 @@ Test(compress, strong_tags_become_weak)
 	cr_expect(is(answer_field(&answer, "etag"), "W/\"1\""));
 	answer = ask("GET", "/strong", "");
 	cr_expect(is(answer_field(&answer, "etag"), "\"1\""));
+}
+
+static void expect_tag(const char *path, const char *held, const char *told)
+{
+	char fields[200];
+	struct answer answer;
+
+	snprintf(fields, sizeof(fields), "Accept-Encoding: gzip\r\nIf-None-Match: %s\r\n", held);
+	answer = ask("GET", path, fields);
+	cr_expect_eq(answer.status, 304);
+	cr_expect(is(answer_field(&answer, "etag"), told), "%s: %s", path, held);
+	cr_expect_eq(count_of(answer.head, "ccept-"), 1);
+	cr_expect_null(answer_field(&answer, "content-encoding").ptr);
+}
+
+Test(compress, not_modified_has_the_tag_that_the_client_was_given)
+{
+	expect_tag("/not-modified", "W/\"1\"", "W/\"1\"");
+	expect_tag("/not-modified", "\"1\"", "\"1\"");
+	expect_tag("/not-modified", "\"2\", \"1\"", "\"1\"");
+	expect_tag("/not-modified", "\"1\", W/\"2\", W/\"1\"", "W/\"1\"");
+	expect_tag("/not-modified", "W/\"2\"\r\nIf-None-Match: W/\"1\"", "W/\"1\"");
+	expect_tag("/not-modified-begun", "W/\"1\"", "W/\"1\"");
 }
 
 Test(compress, vary_is_said_once)
