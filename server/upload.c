@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -114,6 +115,21 @@ static int save(struct ouro_ctx *ctx, struct ouro_spill *spill)
 	return err;
 }
 
+/* A duplicate of @fd, or a negative errno. */
+static int duplicate(int fd)
+{
+	struct stat stat;
+	int own;
+
+	if (fstat(fd, &stat))
+		return -errno;
+	/* Writing to anything else may keep a thread of the pool for ever, and the end of the server. */
+	if (!S_ISREG(stat.st_mode) && !S_ISBLK(stat.st_mode))
+		return -EINVAL;
+	own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	return own < 0 ? -errno : own;
+}
+
 int ouro_part_save(struct ouro_ctx *ctx, int fd, uint64_t *bytes)
 {
 	struct ouro_multipart_reader *reader = ctx->multipart;
@@ -127,9 +143,9 @@ int ouro_part_save(struct ouro_ctx *ctx, int fd, uint64_t *bytes)
 		return ouro_multipart_repeat(ctx, reader->err);
 	/* A job that nobody waits for any more may write when the caller has closed his, and the number
 	 * is another file's. */
-	own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	own = duplicate(fd);
 	if (own < 0)
-		return -errno;
+		return own;
 	spill = add_spill(ctx, own);
 	if (!spill) {
 		close(own);

@@ -82,10 +82,10 @@ OURO_API int ouro_multipart_next(struct ouro_ctx *ctx, struct ouro_part *part);
  * to be complete when this is 0; that the body is, only when ouro_multipart_next() is. */
 OURO_API ssize_t ouro_part_read(struct ouro_ctx *ctx, struct ouro_slice *chunk);
 
-/* Writes what is left of that part's data to @fd, a file, from where it stands, on threads of the pool as
+/* Writes what is left of that part's data to @fd, a regular file or a block device, from where it stands, on threads of the pool as
  * ouro_offload() does, in constant memory. @fd stays the caller's, who may close it whenever this has returned. 0,
- * with the number of bytes in @bytes (which may be NULL); a negative errno of write(2) or dup(2); -EAGAIN
- * as ouro_offload(); as ouro_part_read(). Behind an error no more of the body can be read, and part of
+ * with the number of bytes in @bytes (which may be NULL); -EINVAL where @fd is something else; a negative
+ * errno of fstat(2), dup(2) or write(2); -EAGAIN as ouro_offload(); as ouro_part_read(). Behind an error no more of the body can be read, and part of
  * the data may be in the file. */
 OURO_API int ouro_part_save(struct ouro_ctx *ctx, int fd, uint64_t *bytes);
 

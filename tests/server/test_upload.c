@@ -602,12 +602,21 @@ Test(upload, parts_are_saved_to_files)
 
 Test(upload, what_cannot_be_saved_is_an_error_and_the_last)
 {
+	int pipe_fds[2];
+
 	open_site();
 	save_fd = -1;
 	cr_assert_eq(ask("/save", TWO).status, 500);
 	cr_assert_eq(results[0], -EBADF);
 	/* Nothing was read for it. */
 	cr_assert_eq(results[1], 1);
+	/* One that nobody reads would be waited for without end. */
+	cr_assert_eq(pipe(pipe_fds), 0);
+	save_fd = pipe_fds[1];
+	cr_assert_eq(ask("/save", TWO).status, 400);
+	cr_assert_eq(results[0], -EINVAL);
+	close(pipe_fds[0]);
+	close(pipe_fds[1]);
 	open_save();
 	atomic_store(&no_space, true);
 	cr_assert_eq(ask("/save", TWO).status, 507);
