@@ -8,9 +8,11 @@
 #include "coding/encoder.h"
 
 enum {
-	/* In use at a time. Streams have theirs for as long as they last: beyond so many, others go
-	 * uncompressed. The largest encoders have 3 MiB. */
-	OURO_ENCODERS_MAX = 64,
+	/* In use at a time: beyond so many, answers go uncompressed. The largest encoders have 3 MiB. */
+	OURO_ENCODERS_MAX = 72,
+	/* Streams have theirs for as long as they last. The others are for complete answers, which are
+	 * done soon: some that never end must not take compression from all. */
+	OURO_ENCODERS_OF_STREAMS_MAX = 64,
 	/* Bodies that are being decoded: beyond so many, requests are refused with 503. */
 	OURO_DECODERS_MAX = 256,
 	OURO_CODERS_KEPT_MAX = 4, /* unused, of each coding */

@@ -445,6 +445,8 @@ bool ouro_compress_begin(struct ouro_ctx *ctx, unsigned status, struct ouro_str 
 	if (coding == OURO_CODING_IDENTITY)
 		return false;
 	if (!ctx->is_head) {
+		if (coders_of(ctx)->encoder_count >= OURO_ENCODERS_OF_STREAMS_MAX)
+			return false;
 		ctx->encoder = ouro_coders_take_encoder(coders_of(ctx), coding);
 		if (!ctx->encoder)
 			return false;

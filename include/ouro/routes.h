@@ -23,7 +23,8 @@ typedef bool (*ouro_guard_fn)(struct ouro_ctx *ctx);
  * no-transform, those of 206, and files but those that are held in memory (ouro/files.h). 304 has the Vary
  * and, where the client was given a weak one, the weak ETag that 200 has. Bodies of more than 64 KiB are
  * compressed by another thread while the handler waits; where it cannot wait (inline, in callbacks) these
- * are left as they are too. So are streams beyond the 64 that a loop compresses at a time.
+ * are left as they are too. So are streams beyond the 64 that a loop compresses at a time, and complete
+ * answers where 72 of both are being compressed.
  *
  * It needs options.fiber_stack_bytes of at least 32768 (else the start is -EINVAL), and of memory for each
  * answer that is being compressed up to 3 MiB, mostly some hundred KiB for gzip and 2 MiB for br.

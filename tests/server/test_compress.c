@@ -971,21 +971,45 @@ Test(compress, the_client_goes_within_a_stream)
 	cr_expect_eq(site.worker->coders.encoder_count, 0);
 }
 
+/* Has @count encoders that are in use. */
+static void take_encoders(struct ouro_encoder **taken, int count)
+{
+	for (int i = 0; i < count; i++) {
+		taken[i] = ouro_coders_take_encoder(&site.worker->coders, OURO_CODING_GZIP);
+		cr_assert(taken[i]);
+	}
+}
+
+static void put_encoders(struct ouro_encoder **taken, int count)
+{
+	for (int i = 0; i < count; i++)
+		ouro_coders_put_encoder(&site.worker->coders, taken[i]);
+}
+
 Test(compress, streams_beyond_the_limit_go_as_they_are)
 {
-	struct ouro_encoder *taken[OURO_ENCODERS_MAX];
+	struct ouro_encoder *taken[OURO_ENCODERS_OF_STREAMS_MAX];
 	struct answer answer;
 
-	for (int i = 0; i < OURO_ENCODERS_MAX; i++)
-		taken[i] = ouro_coders_take_encoder(&site.worker->coders, OURO_CODING_GZIP);
+	take_encoders(taken, OURO_ENCODERS_OF_STREAMS_MAX);
 	answer = get("/stream");
 	cr_expect_null(answer_field(&answer, "content-encoding").ptr);
 	cr_expect(has_vary(answer));
 	cr_expect(ouro_str_eq(unchunk(answer.body), first(PAGE_BYTES)));
+	/* Complete answers have some of their own. */
+	cr_expect(is_coded(get("/page"), "br", first(PAGE_BYTES)));
+	cr_expect(is_coded(get("/large"), "br", first(LARGE_BYTES)));
+	put_encoders(taken, OURO_ENCODERS_OF_STREAMS_MAX);
+}
+
+Test(compress, complete_answers_beyond_the_limit_go_as_they_are)
+{
+	struct ouro_encoder *taken[OURO_ENCODERS_MAX];
+
+	take_encoders(taken, OURO_ENCODERS_MAX);
 	cr_expect(is_plain(get("/page"), first(PAGE_BYTES)));
 	cr_expect(is_plain(get("/large"), first(LARGE_BYTES)));
-	for (int i = 0; i < OURO_ENCODERS_MAX; i++)
-		ouro_coders_put_encoder(&site.worker->coders, taken[i]);
+	put_encoders(taken, OURO_ENCODERS_MAX);
 }
 
 Test(compress, choosing)
