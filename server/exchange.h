@@ -322,6 +322,9 @@ void ouro_save_on_lent(struct ouro_ctx *ctx, int fd);
 /* Gives back what reading the body part by part has taken, files included; no job is in progress. */
 void ouro_multipart_release(struct ouro_ctx *ctx);
 
+/* Whether data of a part is on its way to a file. */
+bool ouro_multipart_is_saving(const struct ouro_ctx *ctx);
+
 /* ---- trailers.c ---- */
 
 /* Keeps what the parser has just read of the trailer section. 0 or -ENOMEM. */

@@ -292,6 +292,12 @@ static void end_of_input(struct ouro_ctx *ctx)
 		return;
 	}
 }
+/* Whether the body is on its way to a file: before it is there its end is not the client's going. */
+static bool is_saving(const struct ouro_ctx *ctx)
+{
+	return ctx->save || (ctx->multipart && ouro_multipart_is_saving(ctx));
+}
+
 /* One step; false when there is nothing to be done until something happens. */
 static bool step(struct ouro_ctx *ctx)
 {
@@ -307,13 +313,12 @@ static bool step(struct ouro_ctx *ctx)
 			ouro_exchange_body(ctx, (struct ouro_slice){ "", 0, NULL }, true);
 			return true;
 		}
-		if (!ctx->peer_ended || ctx->end_told || ctx->save)
+		if (!ctx->peer_ended || ctx->end_told || is_saving(ctx))
 			return false;
 		end_of_input(ctx);
 		return true;
 	}
-	/* While the body is being saved its end is not the client's going. */
-	if (ctx->peer_ended && !ctx->end_told && ctx->fiber && !ctx->save &&
+	if (ctx->peer_ended && !ctx->end_told && ctx->fiber && !is_saving(ctx) &&
 	    ctx->waiting != OURO_WAITING_BODY) {
 		tell_end(ctx);
 		return true;

@@ -163,6 +163,11 @@ void ouro_multipart_release(struct ouro_ctx *ctx)
 	free(reader->stage);
 }
 
+bool ouro_multipart_is_saving(const struct ouro_ctx *ctx)
+{
+	return ctx->multipart->saving;
+}
+
 const char *ouro_multipart_fault(const struct ouro_ctx *ctx)
 {
 	return ctx->multipart_fault;

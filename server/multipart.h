@@ -17,7 +17,8 @@ struct ouro_multipart_reader {
 	int err;                              /* why no more can be read; 0: it can */
 	bool in_part;                         /* data of it may come */
 	bool had_part;
-	bool ended; /* the whole body has come */
+	bool ended;  /* the whole body has come */
+	bool saving; /* data of it is on its way to a file */
 	uint32_t part_count;
 	uint64_t data_at;    /* index of the part's first byte in the body */
 	uint64_t part_bytes; /* of its data, so far */

@@ -34,8 +34,11 @@ static struct ouro_spill *add_spill(struct ouro_ctx *ctx, int fd)
 static int flush(struct ouro_ctx *ctx, struct ouro_spill *spill, bool rewind)
 {
 	struct ouro_multipart_reader *reader = ctx->multipart;
-	int err = ouro_spill_write(ctx, spill, reader->stage, reader->stage_len, rewind);
+	int err;
 
+	reader->saving = true;
+	err = ouro_spill_write(ctx, spill, reader->stage, reader->stage_len, rewind);
+	reader->saving = false;
 	reader->stage_len = 0;
 	return err;
 }

@@ -11,6 +11,7 @@
  * body, or the boundary in the content type, is malformed (400); -EMSGSIZE where it is more than the
  * limits allow (413); for these ouro_multipart_fault() says what, and ouro_reject() tells the client so.
  * Once one of these was returned, it always is; who goes on calling 100 times panics.
+ * A client that closes its side behind the body does not count as gone while a call writes to a file.
  *
  * What is malformed: a line that ends in LF alone, a folded line, a part without a name or with two, a
  * boundary with something behind it, an end of the body before the closing boundary. Transfer encodings

@@ -574,6 +574,39 @@ Test(upload, a_client_that_goes_while_a_file_is_written_leaves_nothing)
 	close_site();
 }
 
+/* The client ends its side behind its form while a thread is at it. */
+static void end_while(const char *path, size_t bytes, const atomic_int *begun)
+{
+	struct sim_peer *peer;
+	uint64_t sum;
+	size_t len;
+
+	len = make_big("big", bytes, &sum);
+	peer = site_connect(&site);
+	atomic_store(&gate, false);
+	sim_peer_send(peer, request, write_request(path, TYPE, big_body, len));
+	settle_until(begun, 1);
+	sim_peer_fin(peer);
+	for (int i = 0; i < 100; i++)
+		sim_settle(site.loop);
+	atomic_store(&gate, true);
+	await_jobs();
+	cr_assert_eq(results[0], 0);
+	cr_assert_eq(status_of(peer), 200);
+}
+
+Test(upload, a_client_that_ends_its_side_while_a_file_is_written_is_answered)
+{
+	open_site();
+	end_while("/collect", 70000, &opens_begun);
+	open_save();
+	forget();
+	atomic_store(&writes_begun, 0);
+	end_while("/save", 5000, &writes_begun);
+	close(save_fd);
+	close_site();
+}
+
 /* ---- Saving ---- */
 
 Test(upload, parts_are_saved_to_files)
