@@ -1,0 +1,28 @@
+/* Buffers of one size: see ws/piece.h. */
+#include "ws/piece.h"
+
+void ouro_ws_pieces_init(struct ouro_pool *pool)
+{
+	ouro_pool_init(pool, sizeof(struct ouro_buf) + OURO_WS_PIECE_BYTES);
+}
+
+static void put_back(struct ouro_buf *buf)
+{
+	ouro_pool_put(buf->owner, buf);
+}
+
+struct ouro_buf *ouro_ws_piece_get(struct ouro_pool *pool)
+{
+	struct ouro_buf *buf = ouro_pool_get(pool);
+
+	if (!buf)
+		return NULL;
+	*buf = (struct ouro_buf){
+		.data = (char *)(buf + 1),
+		.size = OURO_WS_PIECE_BYTES,
+		.refs = 1,
+		.release = put_back,
+		.owner = pool,
+	};
+	return buf;
+}

@@ -1,0 +1,312 @@
+/* How a session sends: frames into its stream, or into a queue before it. */
+#include "ws/session_private.h"
+
+#include "ws/piece.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+/* Payload of so many bytes is moved behind its head, which costs less than a segment of its own:
+ * the stream would move as much. */
+enum { MOVE_BYTES_MAX = 512 };
+
+int ouro_ws_put_bytes(struct ouro_ws_session *session, struct ouro_str frame)
+{
+	char *out = ouro_stream_reserve(session->stream, frame.len);
+
+	if (!out)
+		return -EPIPE;
+	memcpy(out, frame.ptr, frame.len);
+	ouro_stream_commit(session->stream, frame.len);
+	return 0;
+}
+
+int ouro_ws_put_frame(struct ouro_ws_session *session, unsigned first, struct ouro_slice payload)
+{
+	bool moves = payload.len <= MOVE_BYTES_MAX;
+	char *out = ouro_stream_reserve(session->stream,
+					OURO_WS_HEAD_BYTES_MAX + (moves ? payload.len : 0));
+	size_t len;
+
+	if (!out)
+		return -EPIPE;
+	len = ouro_ws_write_head(out, first, payload.len);
+	if (moves && payload.len > 0)
+		memcpy(out + len, payload.ptr, payload.len);
+	ouro_stream_commit(session->stream, len + (moves ? payload.len : 0));
+	return moves ? 0 : ouro_stream_write(session->stream, payload);
+}
+
+/* Compresses a message and writes it. -EFBIG where it does not get smaller, -ENOBUFS where there is
+ * no deflater: it is then to be sent as it is. */
+static int put_deflated(struct ouro_ws_session *session, unsigned opcode, struct ouro_slice payload)
+{
+	struct ouro_ws_loop *loop = session->endpoint->loop;
+	struct ouro_ws_extra *extra = ouro_ws_extra_get(session);
+	struct ouro_ws_chain chain;
+	int err;
+
+	if (!extra)
+		return -ENOBUFS;
+	if (!extra->deflater)
+		extra->deflater =
+			ouro_ws_deflater_lease(&loop->codecs, ouro_ws_server_bits(session));
+	if (!extra->deflater) {
+		ouro_ws_extra_put(session);
+		return -ENOBUFS;
+	}
+	err = ouro_ws_deflate(extra->deflater, (struct ouro_str){ payload.ptr, payload.len },
+			      &loop->pieces, &chain);
+	/* After an error its window has what the peer will never see. */
+	if (err || (session->facts & WS_DEFLATE_EACH)) {
+		ouro_ws_deflater_release(&loop->codecs, extra->deflater);
+		extra->deflater = NULL;
+		ouro_ws_extra_put(session);
+	}
+	if (err)
+		return err == -ENOMEM ? -ENOBUFS : err;
+	if (chain.bytes <= MOVE_BYTES_MAX) {
+		/* With its tail cut off it may lie in two buffers only if it is larger. */
+		assert(chain.first == chain.last);
+		err = ouro_ws_put_frame(session, OURO_WS_FIN | OURO_WS_RSV1 | opcode,
+					(struct ouro_slice){ chain.first->data, chain.bytes,
+							     chain.first });
+	} else {
+		char head[OURO_WS_HEAD_BYTES_MAX];
+		size_t len =
+			ouro_ws_write_head(head, OURO_WS_FIN | OURO_WS_RSV1 | opcode, chain.bytes);
+
+		err = ouro_ws_put_bytes(session, (struct ouro_str){ head, len });
+		for (struct ouro_buf *buf = chain.first; !err && buf; buf = buf->next)
+			err = ouro_stream_write(session->stream,
+						(struct ouro_slice){ buf->data, buf->len, buf });
+	}
+	ouro_ws_chain_drop(&chain);
+	return err;
+}
+
+/* Writes a message; with @opcode 0, @payload is a whole frame. */
+static int put_message(struct ouro_ws_session *session, unsigned opcode, struct ouro_slice payload)
+{
+	const struct ouro_ws_options *options = &session->endpoint->options;
+	int err;
+
+	if (opcode == 0)
+		return ouro_stream_write(session->stream, payload);
+	if ((session->facts & WS_DEFLATE) && payload.len >= options->deflate_bytes_min) {
+		err = put_deflated(session, opcode, payload);
+		if (err != -EFBIG && err != -ENOBUFS)
+			return err;
+	}
+	return ouro_ws_put_frame(session, OURO_WS_FIN | opcode, payload);
+}
+
+static bool has_queue(const struct ouro_ws_session *session)
+{
+	return session->extra && session->extra->first;
+}
+
+static bool is_over(const struct ouro_ws_session *session)
+{
+	return ouro_stream_pending(session->stream) > session->endpoint->options.output_bytes_max;
+}
+
+/* Takes the oldest message off the queue; its reference is the caller's. */
+static struct ouro_ws_output pop_output(struct ouro_ws_session *session)
+{
+	struct ouro_ws_extra *extra = session->extra;
+	struct ouro_ws_output *item = extra->first, output = *item;
+
+	extra->first = item->next;
+	if (!extra->first)
+		extra->last = NULL;
+	extra->queued_bytes -= output.slice.len;
+	ouro_pool_put(&session->endpoint->loop->outputs, item);
+	ouro_ws_extra_put(session);
+	return output;
+}
+
+void ouro_ws_drop_output(struct ouro_ws_session *session)
+{
+	while (has_queue(session))
+		ouro_buf_unref(pop_output(session).slice.buf);
+}
+
+void ouro_ws_flush(struct ouro_ws_session *session, bool all)
+{
+	while (has_queue(session) && !(session->facts & WS_IN_PIECES) &&
+	       (all || !is_over(session))) {
+		struct ouro_ws_output output = pop_output(session);
+
+		/* The stream fails by itself. */
+		put_message(session, output.opcode, output.slice);
+		ouro_buf_unref(output.slice.buf);
+	}
+}
+
+static int push_output(struct ouro_ws_session *session, unsigned opcode, struct ouro_slice payload)
+{
+	struct ouro_ws_extra *extra = ouro_ws_extra_get(session);
+	struct ouro_ws_output *item = extra ? ouro_pool_get(&session->endpoint->loop->outputs)
+					    : NULL;
+
+	if (!item) {
+		ouro_ws_extra_put(session);
+		return -ENOMEM;
+	}
+	*item = (struct ouro_ws_output){ .slice = payload, .opcode = (uint8_t)opcode };
+	ouro_buf_ref(payload.buf);
+	if (extra->last)
+		extra->last->next = item;
+	else
+		extra->first = item;
+	extra->last = item;
+	extra->queued_bytes += payload.len;
+	return 0;
+}
+
+/* Room in the queue for a message of @bytes, for which older ones may be dropped. */
+static bool make_room(struct ouro_ws_session *session, size_t bytes)
+{
+	const struct ouro_ws_options *options = &session->endpoint->options;
+	size_t queued = session->extra ? session->extra->queued_bytes : 0;
+
+	if (bytes > options->queue_bytes_max)
+		return false;
+	if (options->overflow != OURO_WS_OVERFLOW_DROP_OLD)
+		return queued <= options->queue_bytes_max - bytes;
+	while (has_queue(session) &&
+	       session->extra->queued_bytes > options->queue_bytes_max - bytes) {
+		ouro_buf_unref(pop_output(session).slice.buf);
+		session->endpoint->dropped_count++;
+	}
+	return true;
+}
+
+static int drop(struct ouro_ws_session *session)
+{
+	session->endpoint->dropped_count++;
+	return -ENOBUFS;
+}
+
+/* What becomes of a message that does not fit. 0: it may be queued. */
+static int overflow(struct ouro_ws_session *session, size_t bytes)
+{
+	switch (session->endpoint->options.overflow) {
+	case OURO_WS_OVERFLOW_WAIT:
+		session->facts |= WS_WANTS_DRAIN;
+		return -EAGAIN;
+	case OURO_WS_OVERFLOW_DROP_NEW:
+		return drop(session);
+	case OURO_WS_OVERFLOW_DROP_OLD:
+		return make_room(session, bytes) ? 0 : drop(session);
+	case OURO_WS_OVERFLOW_CLOSE:
+		ouro_ws_close(session, OURO_WS_CODE_POLICY, (struct ouro_str){ NULL, 0 });
+		return -ENOBUFS;
+	}
+	assert(false);
+	return -EINVAL;
+}
+
+/* Sends a message now or later, as the queue and the policy have it. */
+static int submit(struct ouro_ws_session *session, unsigned opcode, struct ouro_slice payload)
+{
+	int err;
+
+	if (session->state != OURO_WS_OPEN)
+		return -EPIPE;
+	if (is_over(session)) {
+		err = overflow(session, payload.len);
+		return err ? err : push_output(session, opcode, payload);
+	}
+	if (has_queue(session) || (session->facts & WS_IN_PIECES)) {
+		if (!make_room(session, payload.len))
+			return -EBUSY;
+		return push_output(session, opcode, payload);
+	}
+	return put_message(session, opcode, payload);
+}
+
+int ouro_ws_send(struct ouro_ws_session *session, enum ouro_ws_opcode opcode,
+		 struct ouro_slice payload)
+{
+	assert(opcode == OURO_WS_TEXT || opcode == OURO_WS_BINARY);
+	return submit(session, opcode, payload);
+}
+
+/* Whether submit() would move or compress the bytes rather than refer to them. */
+static bool is_moved(const struct ouro_ws_session *session, size_t bytes)
+{
+	return session->state == OURO_WS_OPEN && bytes <= MOVE_BYTES_MAX && !is_over(session) &&
+	       !has_queue(session) && !(session->facts & WS_IN_PIECES);
+}
+
+int ouro_ws_send_copy(struct ouro_ws_session *session, enum ouro_ws_opcode opcode,
+		      struct ouro_str payload)
+{
+	struct ouro_slice slice = { payload.ptr, payload.len, NULL };
+	struct ouro_buf *buf;
+	int err;
+
+	if (is_moved(session, payload.len))
+		return ouro_ws_send(session, opcode, slice);
+	if (session->state != OURO_WS_OPEN)
+		return -EPIPE;
+	if (payload.len <= OURO_WS_PIECE_BYTES)
+		buf = ouro_ws_piece_get(&session->endpoint->loop->pieces);
+	else
+		buf = payload.len <= UINT32_MAX ? ouro_buf_create((uint32_t)payload.len) : NULL;
+	if (!buf)
+		return -ENOMEM;
+	if (payload.len > 0)
+		memcpy(buf->data, payload.ptr, payload.len);
+	buf->len = (uint32_t)payload.len;
+	slice.ptr = buf->data;
+	slice.buf = buf;
+	err = ouro_ws_send(session, opcode, slice);
+	ouro_buf_unref(buf);
+	return err;
+}
+
+int ouro_ws_send_message(struct ouro_ws_session *session, struct ouro_ws_message *message)
+{
+	struct ouro_buf *buf = message->plain;
+	uint16_t each = WS_DEFLATE | WS_DEFLATE_EACH;
+
+	assert(message->loop == session->endpoint->loop);
+	/* With a context of its own a connection would need its own compression: it gets the plain
+	 * one, which any message may be. */
+	if (session->state == OURO_WS_OPEN && (session->facts & each) == each &&
+	    ouro_ws_message_payload(message).len >= session->endpoint->options.deflate_bytes_min)
+		buf = ouro_ws_message_deflated(message, ouro_ws_server_bits(session));
+	return submit(session, 0, (struct ouro_slice){ buf->data, buf->len, buf });
+}
+
+int ouro_ws_send_piece(struct ouro_ws_session *session, enum ouro_ws_opcode opcode,
+		       struct ouro_slice piece, bool last)
+{
+	bool begun = (session->facts & WS_IN_PIECES) != 0;
+	int err;
+
+	assert(opcode == OURO_WS_TEXT || opcode == OURO_WS_BINARY);
+	if (session->state != OURO_WS_OPEN)
+		return -EPIPE;
+	if (is_over(session) || (!begun && has_queue(session))) {
+		session->facts |= WS_WANTS_DRAIN;
+		return -EAGAIN;
+	}
+	err = ouro_ws_put_frame(session,
+				(unsigned)(begun ? OURO_WS_CONTINUATION : opcode) |
+					(last ? OURO_WS_FIN : 0u),
+				piece);
+	if (err)
+		return err;
+	if (!last) {
+		session->facts |= WS_IN_PIECES;
+		return 0;
+	}
+	session->facts &= (uint16_t)~WS_IN_PIECES;
+	ouro_ws_flush(session, false);
+	return 0;
+}
