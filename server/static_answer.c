@@ -336,7 +336,9 @@ int ouro_static_respond(struct ouro_ctx *ctx, const struct ouro_static_answer *a
 	const struct ouro_fields_set before = ctx->fields;
 	int err;
 
-	if (ctx->parser.known & (conditions | BIT(RANGE)))
+	/* An error hook may answer with a file to a head that could not be read: then the parser holds
+	 * nothing, or what is left of another request. */
+	if (ctx->readable && ctx->parser.known & (conditions | BIT(RANGE)))
 		err = respond_conditionally(ctx, answer, note);
 	else
 		err = send_whole(ctx, answer, note);

@@ -122,6 +122,38 @@ Test(static_answer, files_from_before_1970_have_dates_too)
 	close_files();
 }
 
+static void answer_with_a_file(struct ouro_ctx *ctx)
+{
+	ouro_send_file(ctx, "d.txt", NULL);
+}
+
+static void hook_errors(struct ouro_server *server)
+{
+	ouro_server_hook(server, OURO_HOOK_ERROR, 0, answer_with_a_file);
+}
+
+/* The fields of a head that could not be read are those of nobody: here, what is left of the last one. */
+Test(static_answer, a_head_that_cannot_be_read_has_no_conditions)
+{
+	struct sim_peer *peer;
+	struct answer answer;
+	struct ouro_str bytes;
+
+	add_more = hook_errors;
+	open_digits(true);
+	peer = site_connect(&site);
+	bytes = site_ask(&site, peer,
+			 "GET /files/d.txt HTTP/1.1\r\nIf-None-Match: *\r\nRange: "
+			 "bytes=0-1\r\nHost: a\r\n\r\n"
+			 "GET / HTTP/1.1\r\nA: *\r\nB: bytes=0-1\r\n\1\r\n");
+	cr_assert(answer_read(&bytes, false, &answer));
+	cr_expect_eq(answer.status, 304);
+	cr_assert(answer_read(&bytes, false, &answer));
+	cr_expect_eq(answer.status, 200);
+	cr_expect(is(answer.body, digits));
+	close_files();
+}
+
 /* ---- Ranges ---- */
 
 static void check_single_ranges(void)
