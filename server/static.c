@@ -166,7 +166,8 @@ static int serve_directory(struct ouro_ctx *ctx, const struct ouro_files *files,
 		index = ouro_static_join(ctx, path, ouro_str_c(options->index));
 		err = index.ptr ? serve_file(ctx, files, index) : -ENOMEM;
 	}
-	if (!is_absent(err) || !options->list)
+	/* Behind an empty name there is no directory, and no name stands for the root. */
+	if (!is_absent(err) || !options->list || ouro_str_eq(path, OURO_STR("/")))
 		return err;
 	return ouro_static_list(ctx, files, ouro_str(path.ptr, path.len ? path.len - 1 : 0));
 }

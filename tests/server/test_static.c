@@ -275,6 +275,22 @@ Test(static, directories_are_listed_where_asked_for)
 	close_files();
 }
 
+/* What is listed there would be found nowhere. */
+Test(static, an_empty_name_is_no_directory)
+{
+	const struct ouro_options exact = { .paths = OURO_PATHS_EXACT };
+
+	tree_create();
+	tree_directory("dir");
+	files_options = (struct ouro_files_options){ .list = true };
+	site_open_with(&site, &exact, NULL, set_up_files);
+	cr_expect_eq(status_of(GET("/files/")), 200);
+	cr_expect_eq(status_of(GET("/files/dir/")), 200);
+	cr_expect_eq(status_of(GET("/files//")), 404);
+	cr_expect_eq(status_of(GET("/files/dir//")), 404);
+	close_files();
+}
+
 Test(static, directories_are_listed_as_json)
 {
 	const struct ouro_files_options options = { .list = true };
