@@ -46,7 +46,10 @@ int ouro_answer_write_compressed(struct ouro_ctx *ctx, unsigned status,
 /* Lets go of what @held refers to (respond.c). */
 void ouro_answer_drop_body(struct ouro_held *held);
 
-/* Adds @len bytes from @offset of @file to a begun body; errors as ouro_write(). */
+/* Adds to a begun body: @slice, or @len bytes from @offset of @file. Errors as ouro_write(). The reference
+ * of the buffer goes, before the writer waits: one that is told too often that it is over panics
+ * there, and what is on its stack is lost. */
+int ouro_answer_write_taken(struct ouro_ctx *ctx, struct ouro_slice slice);
 int ouro_answer_write_file(struct ouro_ctx *ctx, struct ouro_buf *file, uint64_t offset,
 			   uint64_t len);
 

@@ -192,11 +192,7 @@ int ouro_write_take(struct ouro_ctx *ctx, struct ouro_str data, ouro_release_fn 
 	struct ouro_slice slice;
 	int err = hand_over(ctx, &piece, &slice);
 
-	if (err)
-		return err;
-	err = ouro_write_slice(ctx, slice);
-	ouro_buf_unref(slice.buf);
-	return err;
+	return err ? err : ouro_answer_write_taken(ctx, slice);
 }
 
 int ouro_write_fd(struct ouro_ctx *ctx, int fd, uint64_t offset, uint64_t length)
@@ -204,9 +200,5 @@ int ouro_write_fd(struct ouro_ctx *ctx, int fd, uint64_t offset, uint64_t length
 	struct ouro_piece_ref piece;
 	int err = take_file(fd, offset, length, &piece);
 
-	if (err)
-		return err;
-	err = ouro_answer_write_file(ctx, piece.file, piece.offset, piece.len);
-	ouro_buf_unref(piece.file);
-	return err;
+	return err ? err : ouro_answer_write_file(ctx, piece.file, piece.offset, piece.len);
 }

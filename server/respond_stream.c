@@ -194,40 +194,65 @@ int ouro_answer_after_write(struct ouro_ctx *ctx, int err)
 	return on_fiber ? ouro_ctx_suspend(ctx, OURO_WAITING_DRAIN) : -EAGAIN;
 }
 
-int ouro_write_slice(struct ouro_ctx *ctx, struct ouro_slice slice)
+/* Queues @slice, of a begun body. Whether anything of it was, or should have been, goes into @wrote. */
+static int put_slice(struct ouro_ctx *ctx, struct ouro_slice slice, bool *wrote)
 {
 	int err = ouro_answer_may_write(ctx, slice.len);
 
+	*wrote = !err && slice.len > 0 && !ctx->bodyless;
 	if (err)
 		return err;
 	ctx->length_left -= ctx->length_known ? slice.len : 0;
-	if (slice.len == 0 || ctx->bodyless)
+	if (!*wrote)
 		return 0;
-	if (ctx->encoder)
-		return ouro_answer_after_write(ctx, ouro_compress_write(ctx, ouro_str(slice.ptr,
-										      slice.len)));
-	return ouro_answer_after_write(ctx, write_framed(ctx, slice));
+	return ctx->encoder ? ouro_compress_write(ctx, ouro_str(slice.ptr, slice.len))
+			    : write_framed(ctx, slice);
 }
 
-int ouro_answer_write_file(struct ouro_ctx *ctx, struct ouro_buf *file, uint64_t offset,
-			   uint64_t len)
+int ouro_answer_write_taken(struct ouro_ctx *ctx, struct ouro_slice slice)
+{
+	bool wrote;
+	int err = put_slice(ctx, slice, &wrote);
+
+	ouro_buf_unref(slice.buf);
+	return wrote ? ouro_answer_after_write(ctx, err) : err;
+}
+
+int ouro_write_slice(struct ouro_ctx *ctx, struct ouro_slice slice)
+{
+	ouro_buf_ref(slice.buf);
+	return ouro_answer_write_taken(ctx, slice);
+}
+
+static int put_file(struct ouro_ctx *ctx, struct ouro_buf *file, uint64_t offset, uint64_t len,
+		    bool *wrote)
 {
 	int err = ouro_answer_may_write(ctx, len);
 
+	*wrote = !err && len > 0 && !ctx->bodyless;
 	if (err)
 		return err;
 	ctx->length_left -= ctx->length_known ? len : 0;
-	if (len == 0 || ctx->bodyless)
+	if (!*wrote)
 		return 0;
 	if (ctx->encoder)
-		return ouro_answer_after_write(ctx,
-					       ouro_compress_write_file(ctx, file, offset, len));
+		return ouro_compress_write_file(ctx, file, offset, len);
 	err = begin_piece(ctx, len);
 	if (!err)
 		err = ouro_stream_write_file(ctx->stream, file, offset, len);
 	if (!err)
 		err = end_piece(ctx);
-	return ouro_answer_after_write(ctx, err == -EPIPE ? -ENOTCONN : err);
+	return err == -EPIPE ? -ENOTCONN : err;
+}
+
+int ouro_answer_write_file(struct ouro_ctx *ctx, struct ouro_buf *file, uint64_t offset,
+			   uint64_t len)
+{
+	bool wrote;
+	int err = put_file(ctx, file, offset, len, &wrote);
+
+	ouro_buf_unref(file);
+	return wrote ? ouro_answer_after_write(ctx, err) : err;
 }
 
 int ouro_write(struct ouro_ctx *ctx, struct ouro_str data)
@@ -245,9 +270,7 @@ int ouro_write(struct ouro_ctx *ctx, struct ouro_str data)
 	if (!slice.buf)
 		return -ENOMEM;
 	slice.ptr = slice.buf->data;
-	err = ouro_write_slice(ctx, slice);
-	ouro_buf_unref(slice.buf);
-	return err;
+	return ouro_answer_write_taken(ctx, slice);
 }
 
 /* The end of a chunked body, with its trailers. 0 or a negative errno. */

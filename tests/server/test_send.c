@@ -480,6 +480,53 @@ static void write_all(struct ouro_ctx *ctx)
 	cr_assert(is_closed(file_fd));
 }
 
+static int taken; /* calls of ouro_write_take() */
+
+static int give(struct ouro_ctx *ctx, size_t bytes)
+{
+	taken++;
+	return ouro_write_take(ctx, (struct ouro_str){ big, bytes }, release, &one);
+}
+
+/* Panics in the end, when its time has long been over. */
+static void write_and_hear_nothing(struct ouro_ctx *ctx)
+{
+	ouro_begin(ctx, 200, NULL, OURO_LENGTH_UNKNOWN);
+	while (give(ctx, BIG_BYTES) == 0)
+		;
+	for (;;) {
+		file_fd = open_file(1);
+		ouro_write_fd(ctx, file_fd, 0, 1);
+		give(ctx, 600);
+	}
+}
+
+static void set_up_limited(struct ouro_server *server)
+{
+	cr_assert_eq(ouro_server_route(server, "GET", "/", write_and_hear_nothing,
+				       &(struct ouro_route_options){ .handler_timeout_ms = 1000 }),
+		     0);
+}
+
+Test(send, a_writer_that_panics_where_it_waits_leaves_nothing)
+{
+	struct sim_peer *peer;
+	struct site site;
+
+	taken = 0;
+	site_open_with(&site, NULL, NULL, set_up_limited);
+	peer = site_connect(&site);
+	sim_peer_set_reading(peer, false);
+	site_ask(&site, peer, GET("/"));
+	sim_advance(site.loop, 1000);
+	cr_assert_eq(site_counters(&site)->panics, 1);
+	sim_advance(site.loop, 60000);
+	cr_assert_eq(site_counters(&site)->connections_closed, 1);
+	cr_expect_eq(released, taken);
+	cr_expect(is_closed(file_fd));
+	site_close(&site);
+}
+
 static size_t unchunk(struct ouro_str in, char *out)
 {
 	size_t len = 0;
