@@ -122,15 +122,27 @@ static bool was_cached(const struct ouro_conn *conn, const struct ouro_op_send *
 	       !ouro_ms_reached(now_ms, file->len + CACHED_MS);
 }
 
+/* What was found lengthens what is known to be there, if that was found just before; the beginning of a
+ * file begins anew. */
+static void note_cached(struct ouro_buf *file, const struct ouro_op_send *send, uint32_t now_ms)
+{
+	uint64_t end = send->file_offset + send->bytes;
+	bool goes_on = send->file_offset <= file->size &&
+		       !ouro_ms_reached(now_ms, file->len + CACHED_MS);
+
+	if (send->file_offset == 0)
+		ouro_filebuf_note_cached(file, (uint32_t)end, now_ms);
+	else if (goes_on && end > file->size && end <= UINT32_MAX)
+		ouro_filebuf_note_cached(file, (uint32_t)end, file->len);
+}
+
 /* Asks for both ends; what lies between was most likely read with one of them. */
 static bool look(const struct ouro_conn *conn, const struct ouro_op_send *send)
 {
 	if (!is_cached(send->file_fd, send->file_offset) ||
 	    !is_cached(send->file_fd, send->file_offset + send->bytes - 1))
 		return false;
-	if (send->file_offset == 0)
-		ouro_filebuf_note_cached(ouro_sendq_head_file(conn->out), (uint32_t)send->bytes,
-					 ouro_loop_ms(conn->conns->loop));
+	note_cached(ouro_sendq_head_file(conn->out), send, ouro_loop_ms(conn->conns->loop));
 	return true;
 }
 

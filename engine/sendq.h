@@ -14,7 +14,7 @@
 enum {
 	OURO_SENDQ_SEGMENT_BYTES_MAX = 1 << 20, /* longer slices are cut: the kernel's lengths have
 						 * 32 bits, and a send should not take for ever */
-	OURO_SENDQ_FILE_BYTES_MAX = 1 << 20,    /* of a file in one send, likewise */
+	OURO_SENDQ_FILE_BYTES_MAX = 2 << 20,    /* of a file in one send: some 0.2 ms */
 	OURO_SENDQ_FILE_SEGMENT_MAX = 1 << 30,  /* of a file in one segment: fits any size_t */
 	OURO_SENDQ_SEGMENTS = 32,               /* of one block, and so the most of one send */
 	OURO_SENDQ_FIRST_SEGMENTS = 4,   /* of the block within the queue: enough for nearly all */
