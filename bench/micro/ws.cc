@@ -106,6 +106,8 @@ const struct ouro_stream_ops kSinkOps = {
 	[](struct ouro_stream *, bool) {},
 	[](struct ouro_stream *, enum ouro_close) {},
 	[](struct ouro_stream *, uint32_t) {},
+	nullptr,
+	nullptr,
 };
 
 void on_message(struct ouro_ws_session *session, enum ouro_ws_opcode opcode,
