@@ -1,0 +1,383 @@
+/* A loop fetches what its subscribers have not had, and hands it to them: see hub/hub.h. */
+#include "hub/topic.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum {
+	BATCH_COUNT_MAX = 32,       /* messages fetched at once, for as many as have the topic */
+	RUN_DELIVERIES_MAX = 16384, /* some milliseconds' worth */
+};
+
+/* A message that stands in the loop's memory as a buffer: one of the message's references. */
+struct wrap {
+	struct ouro_buf buf; /* first */
+	struct ouro_hub_message *message;
+};
+
+/* Messages that were fetched, each with a reference. */
+struct batch {
+	struct ouro_hub_kept kept[BATCH_COUNT_MAX];
+	uint32_t count;
+	struct ouro_hub_id lost_up_to; /* before the first; zero: nothing is lost */
+};
+
+/* ---- Beginning and end ---- */
+
+int ouro_hub_loop_create(struct ouro_hub *hub, ouro_hub_wake_fn wake, void *arg,
+			 struct ouro_hub_loop **loop)
+{
+	struct ouro_hub_loop *made = calloc(1, sizeof(*made));
+
+	if (!made)
+		return -ENOMEM;
+	made->hub = hub;
+	made->wake = wake;
+	made->wake_arg = arg;
+	pthread_mutex_init(&made->lock, NULL);
+	ouro_hub_list_init(&made->ready);
+	ouro_pool_init(&made->wraps, sizeof(struct wrap));
+	atomic_fetch_add(&hub->loop_count, 1);
+	*loop = made;
+	return 0;
+}
+
+void ouro_hub_loop_close(struct ouro_hub_loop *loop)
+{
+	pthread_mutex_lock(&loop->lock);
+	assert(ouro_hub_list_is_empty(&loop->ready));
+	loop->is_closed = true;
+	pthread_mutex_unlock(&loop->lock);
+}
+
+void ouro_hub_loop_destroy(struct ouro_hub_loop *loop)
+{
+	if (!loop)
+		return;
+	assert(loop->is_closed);
+	ouro_pool_fini(&loop->wraps);
+	pthread_mutex_destroy(&loop->lock);
+	atomic_fetch_sub(&loop->hub->loop_count, 1);
+	free(loop);
+}
+
+/* ---- Buffers ---- */
+
+static void release_wrap(struct ouro_buf *buf)
+{
+	struct wrap *wrap = (struct wrap *)(void *)buf;
+	struct ouro_hub_loop *loop = buf->owner;
+
+	ouro_hub_message_unref(wrap->message);
+	ouro_pool_put(&loop->wraps, wrap);
+}
+
+static int wrap_message(struct ouro_hub_loop *loop, struct ouro_hub_message *message,
+			uint32_t format, struct ouro_slice *slice)
+{
+	struct ouro_str bytes = ouro_hub_message_content(message)->data;
+	struct wrap *wrap;
+	int err = 0;
+
+	if (format != OURO_HUB_PLAIN)
+		err = ouro_hub_message_encoded(message, format, &loop->hub->formats[format],
+					       &bytes);
+	if (err)
+		return err;
+	wrap = ouro_pool_get(&loop->wraps);
+	if (!wrap)
+		return -ENOMEM;
+	*wrap = (struct wrap){
+		.buf = {
+			/* Nobody writes to it: whoever has a buffer of this kind only reads. */
+			.data = (char *)(uintptr_t)bytes.ptr,
+			.size = (uint32_t)bytes.len,
+			.len = (uint32_t)bytes.len,
+			.refs = 1,
+			.release = release_wrap,
+			.owner = loop,
+		},
+		.message = ouro_hub_message_ref(message),
+	};
+	*slice = (struct ouro_slice){ bytes.ptr, bytes.len, &wrap->buf };
+	return 0;
+}
+
+/* ---- Handing over ---- */
+
+/* Tells @sub; true where it is still subscribed. */
+static bool tell_gap(struct ouro_subscription *sub, struct ouro_hub_id up_to)
+{
+	struct ouro_hub_loop *loop = sub->part->loop;
+
+	loop->current = sub;
+	sub->ops->on_gap(sub, up_to);
+	return loop->current == sub;
+}
+
+/* Hands a message to @sub; true where it is still subscribed. @slices are what the message was
+ * wrapped in so far, by format. */
+static bool hand(struct ouro_subscription *sub, const struct ouro_hub_kept *kept,
+		 struct ouro_slice *slices)
+{
+	struct ouro_hub_loop *loop = sub->part->loop;
+	struct ouro_slice *slice = &slices[sub->format];
+	struct ouro_hub_id stamp = ouro_hub_message_stamp(kept->message);
+
+	loop->delivered++;
+	sub->position = stamp;
+	if (!ouro_hub_id_is_zero(kept->gap) && !tell_gap(sub, kept->gap))
+		return false;
+	if (!slice->buf && wrap_message(loop, kept->message, sub->format, slice))
+		return tell_gap(sub, stamp);
+	loop->current = sub;
+	sub->ops->on_message(sub, kept->message, *slice);
+	return loop->current == sub;
+}
+
+static void drop_slices(struct ouro_slice *slices)
+{
+	for (size_t i = 0; i < OURO_HUB_FORMATS_MAX; i++)
+		ouro_buf_unref(slices[i].buf);
+}
+
+static struct ouro_subscription *next_visit(struct ouro_hub_part *part,
+					    const struct ouro_hub_list *list)
+{
+	struct ouro_hub_list *link = part->visit;
+
+	if (link == list)
+		return NULL;
+	part->visit = link->next;
+	return OURO_HUB_LIST_ENTRY(link, struct ouro_subscription, link);
+}
+
+static void hand_to_live(struct ouro_hub_part *part, const struct ouro_hub_kept *kept)
+{
+	struct ouro_slice slices[OURO_HUB_FORMATS_MAX] = { 0 };
+	struct ouro_hub_id stamp = ouro_hub_message_stamp(kept->message);
+	struct ouro_subscription *sub;
+
+	part->visit = part->live.next;
+	while ((sub = next_visit(part, &part->live)))
+		/* It may have come after this message, or had it while it was behind. */
+		if (ouro_hub_id_is_before(sub->position, stamp))
+			hand(sub, kept, slices);
+	drop_slices(slices);
+}
+
+static void tell_live_of_gap(struct ouro_hub_part *part, struct ouro_hub_id up_to)
+{
+	struct ouro_subscription *sub;
+
+	part->visit = part->live.next;
+	while ((sub = next_visit(part, &part->live)))
+		if (ouro_hub_id_is_before(sub->position, up_to)) {
+			sub->position = up_to;
+			tell_gap(sub, up_to);
+		}
+}
+
+/* ---- Fetching ---- */
+
+static struct ouro_hub_shard *lock(struct ouro_hub_part *part)
+{
+	struct ouro_hub_shard *shard = ouro_hub_shard_of(part->loop->hub, part->topic->hash);
+
+	pthread_mutex_lock(&shard->lock);
+	return shard;
+}
+
+/* Fetches what comes after @position, @count_max at most; the lock is held. */
+static void fetch(const struct ouro_hub_ring *ring, struct ouro_hub_id position, uint32_t count_max,
+		  struct batch *batch)
+{
+	uint32_t index = ouro_hub_ring_after(ring, position);
+
+	batch->count = 0;
+	batch->lost_up_to = (struct ouro_hub_id){ 0 };
+	if (ouro_hub_id_is_before(position, ring->floor))
+		batch->lost_up_to = ring->floor;
+	while (index < ring->count && batch->count < count_max) {
+		struct ouro_hub_kept *kept = ouro_hub_ring_at(ring, index++);
+
+		ouro_hub_message_ref(kept->message);
+		batch->kept[batch->count++] = *kept;
+	}
+}
+
+static uint32_t batch_count(const struct ouro_hub_part *part)
+{
+	uint32_t count = RUN_DELIVERIES_MAX / (part->live_count + 1);
+
+	return count > BATCH_COUNT_MAX ? BATCH_COUNT_MAX : count > 0 ? count : 1;
+}
+
+static void fetch_for_live(struct ouro_hub_part *part, struct batch *batch)
+{
+	struct ouro_hub_shard *shard = lock(part);
+	struct ouro_hub_topic *topic = part->topic;
+
+	part->is_ready = false;
+	batch->count = 0;
+	batch->lost_up_to = (struct ouro_hub_id){ 0 };
+	if (topic->is_loading)
+		goto unlock;
+	if (ouro_hub_list_is_empty(&part->live))
+		part->cursor = topic->ring.last;
+	else
+		fetch(&topic->ring, part->cursor, batch_count(part), batch);
+	if (batch->count > 0)
+		part->cursor = ouro_hub_message_stamp(batch->kept[batch->count - 1].message);
+	ouro_hub_topic_trim(part->loop->hub, topic);
+unlock:
+	pthread_mutex_unlock(&shard->lock);
+}
+
+static void run_live(struct ouro_hub_part *part)
+{
+	struct batch batch;
+
+	fetch_for_live(part, &batch);
+	if (!ouro_hub_id_is_zero(batch.lost_up_to))
+		tell_live_of_gap(part, batch.lost_up_to);
+	for (uint32_t i = 0; i < batch.count; i++) {
+		hand_to_live(part, &batch.kept[i]);
+		ouro_hub_message_unref(batch.kept[i].message);
+	}
+}
+
+/* ---- Those behind ---- */
+
+/* False while the topic is loaded. */
+static bool fetch_for(struct ouro_subscription *sub, struct batch *batch)
+{
+	struct ouro_hub_topic *topic = sub->part->topic;
+	struct ouro_hub_shard *shard = lock(sub->part);
+	bool is_loading = topic->is_loading;
+
+	if (!is_loading) {
+		if (sub->is_waiting)
+			ouro_hub_subscription_begin(sub);
+		fetch(&topic->ring, sub->position, BATCH_COUNT_MAX, batch);
+	}
+	pthread_mutex_unlock(&shard->lock);
+	return !is_loading;
+}
+
+/* Hands @batch to @sub as far as it stays; true where it has stayed. */
+static bool hand_batch(struct ouro_subscription *sub, const struct batch *batch)
+{
+	bool stays = true;
+
+	if (!ouro_hub_id_is_zero(batch->lost_up_to)) {
+		sub->position = batch->lost_up_to;
+		sub->is_late = true;
+	}
+	if (sub->is_late) {
+		sub->is_late = false;
+		stays = tell_gap(sub, sub->position);
+	}
+	for (uint32_t i = 0; i < batch->count; i++) {
+		struct ouro_slice slices[OURO_HUB_FORMATS_MAX] = { 0 };
+
+		if (stays)
+			stays = hand(sub, &batch->kept[i], slices);
+		drop_slices(slices);
+		ouro_hub_message_unref(batch->kept[i].message);
+	}
+	return stays;
+}
+
+static void move_to_live(struct ouro_hub_part *part, struct ouro_subscription *sub)
+{
+	ouro_hub_list_remove(&sub->link);
+	ouro_hub_list_add(&part->live, &sub->link);
+	sub->is_behind = false;
+	part->live_count++;
+}
+
+/* At least one of them, however much was handed to the others. */
+static void run_behind(struct ouro_hub_part *part)
+{
+	struct ouro_subscription *sub;
+	struct batch batch;
+
+	part->visit = part->behind.next;
+	while ((sub = next_visit(part, &part->behind))) {
+		if (!fetch_for(sub, &batch))
+			break;
+		if (hand_batch(sub, &batch) && !ouro_hub_id_is_before(sub->position, part->cursor))
+			move_to_live(part, sub);
+		if (part->loop->delivered >= RUN_DELIVERIES_MAX)
+			break;
+	}
+	part->visit = &part->live;
+}
+
+/* ---- Running ---- */
+
+static void finish(struct ouro_hub_part *part)
+{
+	struct ouro_hub_topic *topic = part->topic;
+	struct ouro_hub_shard *shard = lock(part);
+
+	part->is_delivering = false;
+	if (ouro_hub_part_is_empty(part))
+		ouro_hub_part_free(part);
+	else if (!topic->is_loading && (!ouro_hub_list_is_empty(&part->behind) ||
+					ouro_hub_id_is_before(part->cursor, topic->ring.last)))
+		ouro_hub_part_ring(part);
+	pthread_mutex_unlock(&shard->lock);
+}
+
+static void run_part(struct ouro_hub_part *part)
+{
+	part->is_delivering = true;
+	run_live(part);
+	run_behind(part);
+	finish(part);
+}
+
+/* Takes what is ready. What is rung for from here on wakes the loop again. */
+static void take_ready(struct ouro_hub_loop *loop, struct ouro_hub_list *ready)
+{
+	ouro_hub_list_init(ready);
+	pthread_mutex_lock(&loop->lock);
+	ouro_hub_list_add_all(ready, &loop->ready);
+	loop->is_rung = false;
+	pthread_mutex_unlock(&loop->lock);
+}
+
+/* Gives back what this run has not come to, before what was rung for meanwhile. */
+static void give_back(struct ouro_hub_loop *loop, struct ouro_hub_list *ready)
+{
+	if (ouro_hub_list_is_empty(ready))
+		return;
+	pthread_mutex_lock(&loop->lock);
+	ouro_hub_list_add_all(ready, &loop->ready);
+	ouro_hub_list_add_all(&loop->ready, ready);
+	if (!loop->is_rung)
+		loop->wake(loop->wake_arg);
+	loop->is_rung = true;
+	pthread_mutex_unlock(&loop->lock);
+}
+
+void ouro_hub_loop_run(struct ouro_hub_loop *loop)
+{
+	struct ouro_hub_list ready;
+
+	assert(!loop->is_running);
+	loop->is_running = true;
+	loop->delivered = 0;
+	take_ready(loop, &ready);
+	while (!ouro_hub_list_is_empty(&ready) && loop->delivered < RUN_DELIVERIES_MAX) {
+		struct ouro_hub_list *link = ready.next;
+
+		ouro_hub_list_remove(link);
+		run_part(OURO_HUB_LIST_ENTRY(link, struct ouro_hub_part, in_ready));
+	}
+	give_back(loop, &ready);
+	loop->current = NULL;
+	loop->is_running = false;
+}
