@@ -2,6 +2,8 @@
  * what the hub calls through here. */
 #include "rig.h"
 
+#include "hub/wire.h"
+
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -217,3 +219,44 @@ Test(hub_memory, what_has_been_seen_must_be_remembered_until_the_topic_is_loaded
 	cr_expect_eq(fail_each(subscribe_ann, &(struct ouro_hub_options){ .backend = &backend }),
 		     4);
 }
+
+#ifdef OURO_HAVE_REDIS
+#include "hub/redis.h"
+
+static struct ouro_redis *redis;
+
+static void watch(void *arg, unsigned index, int fd, bool read, bool write)
+{
+	(void)arg;
+	(void)index;
+	(void)fd;
+	(void)read;
+	(void)write;
+}
+
+static void wake(void *arg)
+{
+	(void)arg;
+}
+
+static int create_redis(void)
+{
+	struct ouro_redis_driver driver = { watch, wake, NULL };
+
+	return ouro_redis_create(&redis, &(struct ouro_redis_options){ .password = "x" }, &driver);
+}
+
+Test(hub_memory, so_does_the_backend)
+{
+	struct ouro_hub_options options = { 0 };
+
+	/* Its own, its table, and its strings, which libc copies elsewhere. */
+	cr_expect_eq(fail_each(create_redis, NULL), 2);
+	options.backend = ouro_redis_backend(redis);
+	/* The hub's table, the topic, the backend's own, what she has seen, the part. */
+	cr_expect_eq(fail_each(subscribe_ann, &options), 5);
+	/* The message, the parcel. */
+	cr_expect_eq(fail_each(publish_one, &options), 2);
+	ouro_redis_destroy(redis);
+}
+#endif
