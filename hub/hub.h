@@ -121,6 +121,10 @@ void ouro_hub_loop_run(struct ouro_hub_loop *loop);
  * run is harmless. There are no subscriptions. The loop's thread. */
 void ouro_hub_loop_close(struct ouro_hub_loop *loop);
 
+/* No wake comes any more either, and its subscriptions stay as they are: the loop cannot go on. The part is
+ * never destroyed, nor is the hub. The loop's thread, not within a run. */
+void ouro_hub_loop_abandon(struct ouro_hub_loop *loop);
+
 /* Frees a closed part, of which no buffer is held any more. */
 void ouro_hub_loop_destroy(struct ouro_hub_loop *loop);
 

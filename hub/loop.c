@@ -50,6 +50,14 @@ void ouro_hub_loop_close(struct ouro_hub_loop *loop)
 	pthread_mutex_unlock(&loop->lock);
 }
 
+void ouro_hub_loop_abandon(struct ouro_hub_loop *loop)
+{
+	pthread_mutex_lock(&loop->lock);
+	/* It is never run again, so nobody wakes it either. */
+	loop->is_rung = true;
+	pthread_mutex_unlock(&loop->lock);
+}
+
 void ouro_hub_loop_destroy(struct ouro_hub_loop *loop)
 {
 	if (!loop)
