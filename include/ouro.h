@@ -10,9 +10,11 @@
 #include "ouro/files.h"
 #include "ouro/log.h"
 #include "ouro/multipart.h"
+#include "ouro/rooms.h"
 #include "ouro/routes.h"
 #include "ouro/send.h"
 #include "ouro/server.h"
+#include "ouro/sse.h"
 #include "ouro/wait.h"
 
 #endif

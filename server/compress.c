@@ -521,6 +521,11 @@ int ouro_compress_write(struct ouro_ctx *ctx, struct ouro_str data)
 	return err ? err : run_stream(ctx, data, OURO_FLUSH_SYNC);
 }
 
+int ouro_compress_push(struct ouro_ctx *ctx, struct ouro_str data, bool flush)
+{
+	return run_stream(ctx, data, flush ? OURO_FLUSH_SYNC : OURO_FLUSH_NONE);
+}
+
 /* A part of a file that is read by another thread. */
 struct reading {
 	struct ouro_buf *file;

@@ -52,7 +52,11 @@ bool ouro_compress_begin(struct ouro_ctx *ctx, unsigned status, struct ouro_str 
  * of it may be queued. */
 int ouro_compress_write(struct ouro_ctx *ctx, struct ouro_str data);
 
-/* The same with a range of a file, which is read piece by piece. */
+/* Encodes @data into the stream at once, however much it is; with @flush, so that the client can decode all
+ * that was written. 0 or a negative errno as above. */
+int ouro_compress_push(struct ouro_ctx *ctx, struct ouro_str data, bool flush);
+
+/* The same as ouro_compress_write() with a range of a file, which is read piece by piece. */
 int ouro_compress_write_file(struct ouro_ctx *ctx, struct ouro_buf *file, uint64_t offset,
 			     uint64_t len);
 

@@ -5,6 +5,7 @@
 #include "server/decompress.h"
 #include "server/ref.h"
 #include "server/server_private.h"
+#include "server/sse.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -37,6 +38,7 @@ static void on_limit(struct ouro_timer *timer)
 	ctx->on_after = NULL;
 	ctx->on_drain = NULL;
 	ctx->on_body = NULL;
+	ouro_event_stream_drop(ctx);
 	ouro_exchange_look(ctx);
 	if (ctx->response == OURO_RESPONSE_DONE)
 		tell_gone(ctx);
@@ -103,6 +105,7 @@ static void release_request(struct ouro_ctx *ctx)
 	if (ctx->ref)
 		ouro_ref_drop(ctx);
 	stop_timers(ctx);
+	ouro_event_stream_drop(ctx);
 	ouro_held_drop(ctx);
 	if (ctx->multipart)
 		ouro_multipart_release(ctx);
@@ -133,6 +136,7 @@ void ouro_exchange_destroy(struct ouro_ctx *ctx)
 		if (ctx->ref)
 			ouro_ref_drop(ctx);
 		stop_timers(ctx);
+		ouro_event_stream_drop(ctx);
 		return;
 	}
 	release_request(ctx);
@@ -151,7 +155,7 @@ bool ouro_exchange_is_waiting(const struct ouro_ctx *ctx)
 {
 	bool body = ctx->on_body && !ctx->body_finished;
 
-	return body || ctx->on_after || ctx->on_drain;
+	return body || ctx->on_after || ctx->on_drain || ouro_event_stream_is_kept(ctx);
 }
 
 static void log_handler(const struct ouro_ctx *ctx, const char *fault)
@@ -175,12 +179,19 @@ static void look_at_nothing(struct ouro_ctx *ctx)
 	}
 }
 
+/* Whether what cancelled the handler was that the server stops, which ends an event stream in order. */
+static bool is_to_end(const struct ouro_ctx *ctx)
+{
+	return ctx->events && ctx->worker->draining && !ctx->timed_out && !ctx->peer_ended;
+}
+
 /* The handler has returned from within its response. One that was cancelled did not come to its end: the
  * client, if it is there, must not take that for complete. */
 static void end_begun(struct ouro_ctx *ctx)
 {
 	bool is_short = ctx->length_known && ctx->length_left > 0 && !ctx->bodyless;
-	bool is_whole = ctx->length_known && !is_short;
+	/* Events are whole one by one, and the next server goes on with them. */
+	bool is_whole = (ctx->length_known && !is_short) || is_to_end(ctx);
 
 	if (is_short && !ctx->cancelled)
 		log_handler(ctx, "did not end its response");
@@ -310,9 +321,22 @@ void ouro_exchange_fail(struct ouro_ctx *ctx, unsigned status, const char *reaso
 	ouro_stream_close(ctx->stream, OURO_CLOSE_LINGER);
 }
 
+void ouro_exchange_end_events(struct ouro_ctx *ctx)
+{
+	bool had_fiber = ctx->fiber;
+
+	ouro_ctx_cancel(ctx, false);
+	ouro_end(ctx);
+	/* Who waits for callbacks hears no more. */
+	if (!had_fiber)
+		tell_gone(ctx);
+	ouro_h1_advance(ctx);
+}
+
 void ouro_exchange_gone(struct ouro_ctx *ctx)
 {
 	ctx->closing = true;
+	ouro_event_stream_drop(ctx);
 	if (ctx->response != OURO_RESPONSE_DONE) {
 		ouro_held_drop(ctx);
 		ctx->response = OURO_RESPONSE_RESET;

@@ -174,6 +174,8 @@ struct ouro_ctx {
 	struct ouro_offload_wait *job;
 	struct ouro_save *save; /* the body is being saved; NULL: not */
 	struct ouro_ref_slot *ref;
+	struct ouro_event_stream *events;    /* the answer is one; NULL: not */
+	struct ouro_membership *memberships; /* the topics that it has */
 	struct ouro_deferred *deferred;
 	struct ouro_attribute_node *attributes;
 	struct ouro_held held;
@@ -227,7 +229,11 @@ void ouro_exchange_fail(struct ouro_ctx *ctx, unsigned status, const char *reaso
 /* The client has gone before the exchange was complete: tells the handler. */
 void ouro_exchange_gone(struct ouro_ctx *ctx);
 
-/* Whether somebody will call the handler again. */
+/* The server stops, and the answer is an event stream, which would go on: a handler that waits is told, and
+ * the stream is ended in order. The context may be gone afterwards. */
+void ouro_exchange_end_events(struct ouro_ctx *ctx);
+
+/* Whether somebody will call the handler again, or the answer goes on without it. */
 bool ouro_exchange_is_waiting(const struct ouro_ctx *ctx);
 
 /* The handler's part is over, in whichever way: it must have answered, or be called again. */

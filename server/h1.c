@@ -4,6 +4,7 @@
  * they are the active ones and its user is the exchange. */
 #include "server/decompress.h"
 #include "server/server_private.h"
+#include "server/sse.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -259,7 +260,7 @@ static void tell_end(struct ouro_ctx *ctx)
 	ctx->end_told = true;
 	if (ctx->endpoint->half_close)
 		return;
-	if (ctx->on_gone)
+	if (ctx->on_gone || (ctx->events && !ctx->fiber))
 		ouro_stream_close(ctx->stream, OURO_CLOSE_ABORT);
 	else if (ctx->fiber)
 		ouro_ctx_cancel(ctx, false);
@@ -448,6 +449,8 @@ static void active_on_drain(struct ouro_stream *stream)
 	ctx->on_drain = NULL;
 	/* What the client owes us it owes us from now on. */
 	stream->stamp_ms = now_ms(ctx->worker);
+	if (ctx->events)
+		ouro_event_stream_on_drain(ctx);
 	if (fn)
 		ouro_exchange_call(ctx, fn);
 	if (ctx->waiting == OURO_WAITING_DRAIN)

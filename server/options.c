@@ -1,4 +1,6 @@
 /* The options of a server: defaults, ranges, and what the process may use. */
+#include "hub/hub.h"
+#include "ouro/sse.h"
 #include "server/server_private.h"
 
 #include <errno.h>
@@ -81,6 +83,14 @@ int ouro_options_resolve(const struct ouro_options *given, struct ouro_options *
 		{ "compress_bytes_min", &o.compress_bytes_min, 1024, 1, UINT32_MAX },
 		{ "compress_level", &o.compress_level, 0, 0, OURO_ENCODER_LEVEL_MAX },
 		{ "decompress_ratio_max", &o.decompress_ratio_max, 100, 1, UINT32_MAX },
+		{ "topics_max", &o.topics_max, 65536, 1, 1U << 30 },
+		{ "subscribers_max", &o.subscribers_max, 1 << 20, 1, INT32_MAX },
+		{ "message_bytes_max", &o.message_bytes_max, 1 << 20, 1, OURO_SSE_EVENT_BYTES_MAX },
+		{ "replay_count_max", &o.replay_count_max, 64, 1,
+		  o.replay_count_max == OURO_HUB_NO_REPLAY ? UINT32_MAX : OURO_HUB_RING_COUNT_MAX },
+		{ "replay_bytes_max", &o.replay_bytes_max, 65536, 1, UINT32_MAX },
+		{ "topic_bytes_max", &o.topic_bytes_max, 256 << 20, 1, UINT32_MAX },
+		{ "topic_retention_ms", &o.topic_retention_ms, 60000, 1, day_ms },
 		{ "zero_copy_bytes_min", &o.zero_copy_bytes_min, 65536, 1, UINT32_MAX },
 	};
 

@@ -53,6 +53,9 @@ int ouro_answer_write_taken(struct ouro_ctx *ctx, struct ouro_slice slice);
 int ouro_answer_write_file(struct ouro_ctx *ctx, struct ouro_buf *file, uint64_t offset,
 			   uint64_t len);
 
+/* A piece of a begun body in its framing: its buffer is referenced. 0 or a negative errno. */
+int ouro_answer_write_framed(struct ouro_ctx *ctx, struct ouro_slice slice);
+
 /* A piece of at most OURO_INLINE_BODY_BYTES_MAX of a begun body, in its framing, copied. 0 or -ENOTCONN. */
 int ouro_answer_write_inline(struct ouro_ctx *ctx, struct ouro_str data);
 

@@ -2,6 +2,7 @@
 #include "server/compress.h"
 #include "server/respond.h"
 #include "server/server_private.h"
+#include "server/sse.h"
 
 #include <errno.h>
 #include <string.h>
@@ -129,8 +130,7 @@ static int end_piece(struct ouro_ctx *ctx)
 	return ctx->chunked ? ouro_answer_write_copy(ctx, chunk_end.ptr, chunk_end.len) : 0;
 }
 
-/* Queues @slice in the framing of the response. */
-static int write_framed(struct ouro_ctx *ctx, struct ouro_slice slice)
+int ouro_answer_write_framed(struct ouro_ctx *ctx, struct ouro_slice slice)
 {
 	int err = begin_piece(ctx, slice.len);
 
@@ -146,7 +146,8 @@ int ouro_answer_may_write(struct ouro_ctx *ctx, uint64_t bytes)
 {
 	if (ctx->response == OURO_RESPONSE_RESET)
 		return -ENOTCONN;
-	if (ctx->response != OURO_RESPONSE_BODY)
+	/* Between events there is nothing else. */
+	if (ctx->response != OURO_RESPONSE_BODY || ctx->events)
 		return -EINVAL;
 	if (ctx->length_known && bytes > ctx->length_left)
 		return -EMSGSIZE;
@@ -206,7 +207,7 @@ static int put_slice(struct ouro_ctx *ctx, struct ouro_slice slice, bool *wrote)
 	if (!*wrote)
 		return 0;
 	return ctx->encoder ? ouro_compress_write(ctx, ouro_str(slice.ptr, slice.len))
-			    : write_framed(ctx, slice);
+			    : ouro_answer_write_framed(ctx, slice);
 }
 
 int ouro_answer_write_taken(struct ouro_ctx *ctx, struct ouro_slice slice)
@@ -301,6 +302,8 @@ int ouro_end(struct ouro_ctx *ctx)
 		ouro_abort(ctx);
 		return 0;
 	}
+	if (ctx->events && ouro_event_stream_end(ctx))
+		return 0;
 	if (ctx->encoder && ouro_compress_end(ctx)) {
 		ouro_abort(ctx);
 		return 0;
@@ -310,5 +313,6 @@ int ouro_end(struct ouro_ctx *ctx)
 		return 0;
 	}
 	ctx->response = OURO_RESPONSE_DONE;
+	ouro_event_stream_drop(ctx);
 	return 0;
 }

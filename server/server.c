@@ -2,6 +2,7 @@
 #include "engine/features.h"
 #include "proto/secret.h"
 #include "server/crash.h"
+#include "server/rooms.h"
 #include "server/server_private.h"
 #include "server/static.h"
 
@@ -64,6 +65,9 @@ int ouro_server_create(struct ouro_server **out, const struct ouro_options *opti
 		if (err)
 			goto unref_root;
 	}
+	err = ouro_rooms_create(server);
+	if (err)
+		goto unref_root;
 	map_methods(server);
 	pthread_mutex_init(&server->life_lock, NULL);
 	pthread_mutex_init(&server->start_lock, NULL);
@@ -84,6 +88,7 @@ void ouro_server_destroy(struct ouro_server *server)
 	ouro_server_stop(server);
 	ouro_server_forget_routes(server);
 	ouro_group_unref(server->root);
+	ouro_rooms_destroy(server);
 	ouro_secret_destroy(server->secret);
 	pthread_mutex_destroy(&server->life_lock);
 	pthread_mutex_destroy(&server->start_lock);

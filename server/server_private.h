@@ -59,6 +59,8 @@ struct ouro_server {
 	uint32_t files_count;
 	struct ouro_secret *secret;   /* of cookies; NULL: none */
 	struct ouro_offload *offload; /* while it runs */
+	struct ouro_hub *hub;         /* of rooms, which outlive a stop */
+	atomic_bool hub_is_lost;      /* a loop failed that has a part in it */
 	enum ouro_method methods[64]; /* by llhttp's number */
 
 	struct ouro_address addresses[OURO_LISTENERS_MAX];

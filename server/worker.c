@@ -4,7 +4,9 @@
 #include "engine/sigpipe.h"
 #include "server/crash.h"
 #include "server/ref.h"
+#include "server/rooms.h"
 #include "server/server_private.h"
+#include "server/sse.h"
 #include "server/static.h"
 
 #include <errno.h>
@@ -33,11 +35,14 @@ static void trim(struct ouro_worker *worker)
 	ouro_pool_trim(&worker->inq_items);
 	ouro_pool_trim(&worker->polls);
 	ouro_pool_trim(&worker->handed_over);
+	ouro_pool_trim(&worker->event_streams);
+	ouro_pool_trim(&worker->memberships);
 	ouro_static_trim(worker);
 	ouro_pipes_trim(&worker->pipes);
 	ouro_fibers_trim(&worker->fibers);
 	ouro_conns_trim(&worker->conns);
 	ouro_coders_trim(&worker->coders);
+	ouro_rooms_sweep(worker);
 }
 
 /* Comes back every two seconds, and gives back what these did not need. */
@@ -70,7 +75,8 @@ bool ouro_worker_is_finished(const struct ouro_worker *worker)
 	       worker->loop.backend->in_flight == 0;
 }
 
-/* A connection between requests goes at once; one in a request goes after its response. */
+/* A connection between requests goes at once; one in a request goes after its response, and one with an event
+ * stream, which has no end of its own, when that is ended. */
 static void drain_conn(struct ouro_stream *stream)
 {
 	struct ouro_ctx *ctx = stream->user;
@@ -81,6 +87,8 @@ static void drain_conn(struct ouro_stream *stream)
 	}
 	if (ctx->response <= OURO_RESPONSE_HELD)
 		ctx->keep_alive = false;
+	if (ctx->events)
+		ouro_exchange_end_events(ctx);
 }
 
 static void on_drain_over(struct ouro_timer *timer)
@@ -161,6 +169,8 @@ static void init_pools(struct ouro_worker *worker)
 	ouro_pool_init(&worker->inq_items, sizeof(struct ouro_inq_item));
 	ouro_pool_init(&worker->polls, ouro_poll_wait_bytes());
 	ouro_pool_init(&worker->handed_over, ouro_handed_over_bytes());
+	ouro_pool_init(&worker->event_streams, ouro_event_stream_bytes());
+	ouro_pool_init(&worker->memberships, ouro_membership_bytes());
 }
 
 static void fini_pools(struct ouro_worker *worker)
@@ -171,6 +181,8 @@ static void fini_pools(struct ouro_worker *worker)
 	ouro_pool_fini(&worker->inq_items);
 	ouro_pool_fini(&worker->polls);
 	ouro_pool_fini(&worker->handed_over);
+	ouro_pool_fini(&worker->event_streams);
+	ouro_pool_fini(&worker->memberships);
 }
 
 static void open_listeners(struct ouro_worker *worker)
@@ -204,6 +216,11 @@ static int open_handling(struct ouro_worker *worker)
 		err = ouro_static_open(worker);
 	if (!err)
 		err = ouro_refs_open(worker);
+	if (!err) {
+		err = ouro_rooms_open(worker);
+		if (err)
+			ouro_refs_close(worker);
+	}
 	if (err) {
 		ouro_static_close(worker);
 		ouro_router_scratch_destroy(worker->router_scratch);
@@ -214,6 +231,7 @@ static int open_handling(struct ouro_worker *worker)
 
 static void close_handling(struct ouro_worker *worker)
 {
+	ouro_rooms_close(worker);
 	ouro_refs_close(worker);
 	ouro_static_close(worker);
 	ouro_router_scratch_destroy(worker->router_scratch);
@@ -269,6 +287,7 @@ void ouro_worker_close(struct ouro_worker *worker)
 	assert(worker->pipes.open_count == 0);
 	close_handling(worker);
 	ouro_conns_fini(&worker->conns);
+	ouro_rooms_release(worker);
 	fini_pools(worker);
 	ouro_coders_fini(&worker->coders);
 	ouro_loop_fini(&worker->loop);
@@ -307,6 +326,7 @@ static void serve(struct ouro_worker *worker)
 			 worker->index, strerror(-err));
 		atomic_store(&worker->failed, true);
 		ouro_refs_disown(worker);
+		ouro_rooms_disown(worker);
 		close_listening(worker);
 		return;
 	}

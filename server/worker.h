@@ -16,6 +16,7 @@
 
 #include <pthread.h>
 
+struct ouro_hub_loop;
 struct ouro_server;
 
 enum {
@@ -39,10 +40,12 @@ struct ouro_worker {
 	struct ouro_pool arenas;
 	struct ouro_pool carries;
 	struct ouro_pool inq_items;
-	struct ouro_pool polls;       /* struct ouro_poll_wait */
-	struct ouro_pool handed_over; /* memory that answers refer to (respond_pieces.c) */
-	struct ouro_pipes pipes;      /* for bodies that are saved */
-	struct ouro_fibers fibers;    /* handlers run on these */
+	struct ouro_pool polls;         /* struct ouro_poll_wait */
+	struct ouro_pool handed_over;   /* memory that answers refer to (respond_pieces.c) */
+	struct ouro_pool event_streams; /* struct ouro_event_stream */
+	struct ouro_pool memberships;   /* struct ouro_membership */
+	struct ouro_pipes pipes;        /* for bodies that are saved */
+	struct ouro_fibers fibers;      /* handlers run on these */
 	struct ouro_file_cache *
 		*file_caches;   /* files of the program's own, then of each directory */
 	struct ouro_refs *refs; /* names that were given out */
@@ -58,6 +61,9 @@ struct ouro_worker {
 	struct ouro_coders coders;
 	char date[OURO_DATE_BYTES]; /* of @date_unix_s */
 	int64_t date_unix_s;
+
+	struct ouro_hub_loop *rooms; /* its part of the server's hub ... */
+	struct ouro_mail rooms_mail; /* ... which has messages for it */
 
 	bool draining; /* no response offers to keep the connection */
 	struct ouro_mail drain_mail;

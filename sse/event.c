@@ -39,7 +39,7 @@ bool ouro_sse_id_is_legal(struct ouro_str id)
 	       ouro_str_trim(id).len == id.len;
 }
 
-bool ouro_sse_last_event_id(struct ouro_str value, struct ouro_str *id)
+bool ouro_sse_parse_last_event_id(struct ouro_str value, struct ouro_str *id)
 {
 	struct ouro_str trimmed = ouro_str_trim(value);
 

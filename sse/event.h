@@ -6,35 +6,9 @@
 
 #include "base/buf.h"
 #include "base/str.h"
+#include "ouro/sse.h"
 
 #include <sys/types.h>
-
-enum {
-	OURO_SSE_ID_BYTES_MAX = 256,         /* it comes back in a request field */
-	OURO_SSE_NAME_BYTES_MAX = 256,       /* of @event */
-	OURO_SSE_EVENT_BYTES_MAX = 16 << 20, /* encoded, in all */
-	OURO_SSE_RETRY_MS_MAX = 24 * 3600 * 1000,
-};
-
-/* Every field may be absent. Zero is the event without any: it has no bytes, and cannot be sent. */
-struct ouro_sse_event {
-	/* The client's listeners are chosen by it; absent: those of "message". */
-	struct ouro_str event;
-	/* Absent: the client takes note of the other fields and calls nobody. Present and empty: it
-	 * calls its listeners with an empty string. CR, LF and CRLF all end a line, and all of them
-	 * arrive as LF. */
-	struct ouro_str data;
-	/* What the client says in Last-Event-ID when it comes back. Present and empty: it is to
-	 * say nothing. */
-	struct ouro_str id;
-	/* A line, or several, that the client reads over. */
-	struct ouro_str comment;
-	/* Not sent: of the events with one key that wait for a slow reader, only the newest is of
-	 * interest (sse/session.h). Absent or empty: every event is. */
-	struct ouro_str key;
-	/* How long the client waits before it comes back; 0: it decides. */
-	uint32_t retry_ms;
-};
 
 /* An event in memory that many can hold. */
 struct ouro_sse_encoded {
@@ -49,7 +23,7 @@ bool ouro_sse_id_is_legal(struct ouro_str id);
 
 /* Reads the field Last-Event-ID. True with @id (in @value, blanks around it left out) where it is
  * one; false where it is absent, empty, or none that an event can have had. */
-bool ouro_sse_last_event_id(struct ouro_str value, struct ouro_str *id);
+bool ouro_sse_parse_last_event_id(struct ouro_str value, struct ouro_str *id);
 
 /* The exact length of the encoded event, the empty line at its end included; it is > 0. -EINVAL:
  * all fields are absent, the name has NUL, CR or LF, the id is not legal, or the time is above

@@ -259,8 +259,7 @@ static int write_now(struct ouro_sse_session *session, struct ouro_slice bytes, 
 
 static int drop_this(struct ouro_sse_session *session)
 {
-	session->dropped_count++;
-	session->is_after_gap = true;
+	ouro_sse_session_skip(session);
 	return 0;
 }
 
@@ -314,6 +313,12 @@ int ouro_sse_session_send(struct ouro_sse_session *session, const struct ouro_ss
 	if (session->waiting_count == 0 && !is_writer_full(session))
 		return write_now(session, event->bytes, now_ms);
 	return send_to_slow(session, event);
+}
+
+void ouro_sse_session_skip(struct ouro_sse_session *session)
+{
+	session->dropped_count++;
+	session->is_after_gap = true;
 }
 
 static void end_when_empty(struct ouro_sse_session *session)

@@ -25,16 +25,6 @@ struct ouro_sse_writer_ops {
 	size_t (*pending)(void *writer);
 };
 
-/* What happens to an event when the backlog has no room for it. */
-enum ouro_sse_slow {
-	OURO_SSE_SLOW_WAIT,        /* it is not taken, -EAGAIN; whoever sends waits for the drain */
-	OURO_SSE_SLOW_DROP_NEWEST, /* it is dropped */
-	OURO_SSE_SLOW_DROP_OLDEST, /* the oldest ones that wait are dropped for it */
-	OURO_SSE_SLOW_COALESCE, /* an event takes the place of the one with its key that waits, room
-				    * or not; where there is none, as DROP_OLDEST */
-	OURO_SSE_SLOW_CLOSE,    /* the reader is given up, -ENOBUFS */
-};
-
 enum {
 	OURO_SSE_HEARTBEAT_MS_DEFAULT = 15000,
 	OURO_SSE_PENDING_BYTES_DEFAULT = 64 * 1024,
@@ -42,7 +32,6 @@ enum {
 	OURO_SSE_BACKLOG_COUNT_MAX = 65536,
 	OURO_SSE_BACKLOG_BYTES_DEFAULT = 256 * 1024,
 };
-#define OURO_SSE_NO_HEARTBEAT UINT32_MAX
 
 /* Zero is the default of each. */
 struct ouro_sse_session_options {
@@ -104,6 +93,9 @@ void ouro_sse_session_fini(struct ouro_sse_session *session);
  * has failed with it, and every later call answers the same. */
 int ouro_sse_session_send(struct ouro_sse_session *session, const struct ouro_sse_encoded *event,
 			  uint32_t now_ms);
+
+/* An event was not sent though it should have been: options.gap comes before the next one. */
+void ouro_sse_session_skip(struct ouro_sse_session *session);
 
 /* Writes of what waits as much as the writer may have. Called when the writer's output has fallen:
  * if anything waits, a drain is to be expected. 0 or the error that the session has failed with. */

@@ -165,7 +165,7 @@ OURO_API int ouro_begin(struct ouro_ctx *ctx, unsigned status, const char *conte
 /* Adds to the body: ouro_write() copies, ouro_write_slice() refers to the slice's buffer. On a fiber
  * they wait while much is queued already. 0; -EAGAIN, still queued, where the caller is not on a fiber
  * and should wait for ouro_on_drain(); -ENOBUFS, not queued, where it did not and several MiB are
- * waiting; -EINVAL where no response was begun or it has ended; -EPIPE where the answer has no body (HEAD,
+ * waiting; -EINVAL where no response was begun, it has ended or is an event stream; -EPIPE where the answer has no body (HEAD,
  * 204, 304) and no length was announced, so that there is nothing to write; -EMSGSIZE where it is more than was
  * announced (nothing is queued); -ENOTCONN or -ECANCELED where the client has gone; -ENOMEM. */
 OURO_API int ouro_write(struct ouro_ctx *ctx, struct ouro_str data);
@@ -174,7 +174,8 @@ OURO_API int ouro_write_slice(struct ouro_ctx *ctx, struct ouro_slice slice);
 /* Completes a begun response. Called for the handler where it returns without having done so and
  * waits for nothing. Outside of a handler the context may be gone afterwards. 0; -EINVAL where none
  * was begun. Fewer bytes than announced: the connection is reset, so that the client cannot take it
- * for complete. */
+ * for complete. Of an event stream (ouro/sse.h), which leaves its rooms, what waits for a slow client is sent
+ * first. */
 OURO_API int ouro_end(struct ouro_ctx *ctx);
 
 /* Writes a held answer now. 0; -EINVAL where none is held; errors as ouro_send(). */
@@ -235,7 +236,8 @@ OURO_API int ouro_on_drain(struct ouro_ctx *ctx, ouro_handler_fn fn);
 
 /* Calls @fn when the handler's response will not be completed: the client has gone or closed its side, the
  * connection has failed, ouro_abort() was called, or the engine has answered in its place (a body that is
- * malformed, too large or late; handler_timeout_ms). An answer then goes nowhere. It is the last
+ * malformed, too large or late; handler_timeout_ms). An answer then goes nowhere. Also where the server stops
+ * and ends an event stream for which no handler runs. It is the last
  * that is heard of the context, and the place to let go of what belongs to it. */
 OURO_API void ouro_on_gone(struct ouro_ctx *ctx, ouro_handler_fn fn);
 
@@ -249,7 +251,8 @@ OURO_API void ouro_abort(struct ouro_ctx *ctx);
 /* Closes the connection behind the answer, whatever was said before; what is queued is sent. */
 OURO_API void ouro_close(struct ouro_ctx *ctx);
 
-/* Whether the client has gone, or the connection is being closed: what waits returns -ECANCELED. */
+/* Whether the client has gone, or the connection is being closed, or an event stream is, since the server
+ * stops: what waits returns -ECANCELED. */
 OURO_API bool ouro_is_closed(const struct ouro_ctx *ctx);
 
 /* A number of this connection that no other has while the server runs. */

@@ -87,6 +87,16 @@ struct ouro_options {
 	uint32_t offload_threads;  /* 4 for ouro_offload(), of the whole server */
 	uint32_t offload_queue_max; /* 1024 jobs waiting for one of these; beyond: -EAGAIN */
 
+	uint32_t topics_max;        /* 65536 (ouro/rooms.h) */
+	uint32_t subscribers_max;   /* 1048576 of one topic */
+	uint32_t message_bytes_max; /* 1048576, at most 16 MiB: the data of a message */
+	uint32_t
+		replay_count_max; /* 64, at most 1048576: messages that a topic keeps for clients who
+				     * come back. UINT32_MAX: none */
+	uint32_t replay_bytes_max;   /* 65536, all of these together */
+	uint32_t topic_bytes_max;    /* 268435456 that all topics keep */
+	uint32_t topic_retention_ms; /* 60000 for which a topic without subscribers is kept */
+
 	ouro_log_fn log; /* NULL: standard error */
 	void *log_arg;
 	enum ouro_log_level log_level;

@@ -1,8 +1,8 @@
 /* Waiting, from handlers, middleware and hooks that run on a fiber: each call suspends its handler and
  * goes on in the line below when what it waits for is there, while the loop serves others.
  *
- * What they have in common: -ENOMEM; -ECANCELED, at once, when the client has gone or the connection is being
- * closed (and from then on at every call; one that goes on calling 100 times panics). A client is not seen
+ * What they have in common: -ENOMEM; -ECANCELED, at once, when the client has gone, the connection is being
+ * closed, or the server stops and ends an event stream (and from then on at every call; one that goes on calling 100 times panics). A client is not seen
  * to go while 64 KiB of what it sent are unread; -ETIMEDOUT where the route's handler_timeout_ms is over;
  * -EDEADLK where the caller is not on a fiber (an inline route, a callback, a hook of a connection or of
  * an error that the engine found while it read). */

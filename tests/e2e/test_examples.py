@@ -583,7 +583,35 @@ class Postgres(Example):
             self.assertEqual(wait().status, 200)
 
 
-for example in (Hello, Echo, Send, Files, Receive, Groups, Hooks, Data, Upload, Wait, EmbedLibuv, Postgres):
+class Events(Example):
+    name = "events"
+
+    def listen(self, target, *fields):
+        connection = self.server.connect()
+        self.addCleanup(connection.close)
+        connection.send(make_request("GET", target, *fields, version="1.0"))
+        self.assertEqual(connection.read_head().value("content-type"), "text/event-stream")
+        return connection
+
+    def test_clock(self):
+        connection = self.listen("/clock")
+        self.assertEqual(connection.read_until(b"\n\n"), b"retry: 2000\n\n")
+        self.assertTrue(connection.read_until(b"\n\n").startswith(b"event: tick\ndata: "))
+
+    def test_rooms(self):
+        first, second = self.listen("/rooms/lobby"), self.listen("/rooms/lobby")
+        self.assert_answers(self.ask("POST", "/rooms/lobby", body=b"hello"), 200, b"2 are here\n")
+        event = first.read_until(b"\n\n")
+        self.assertTrue(event.endswith(b"\ndata: hello\n\n"), event)
+        self.assertEqual(second.read_until(b"\n\n"), event)
+        last = event[len(b"id: "):event.index(b"\n")].decode()
+        self.ask("POST", "/rooms/lobby", body=b"missed")
+        back = self.listen("/rooms/lobby", f"Last-Event-ID: {last}")
+        self.assertTrue(back.read_until(b"\n\n").endswith(b"\ndata: missed\n\n"))
+
+
+for example in (Hello, Echo, Send, Files, Receive, Groups, Hooks, Data, Upload, Wait, Events, EmbedLibuv,
+                Postgres):
     for linked in LINKAGES:
         cls_name = example.__name__ + linked.capitalize()
         globals()[cls_name] = type(cls_name, (example, unittest.TestCase), {"linkage": linked})

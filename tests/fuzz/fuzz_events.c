@@ -66,7 +66,7 @@ static void check_client(const struct ouro_sse_event *event, struct ouro_str byt
 	EXPECT(client.data_len == 0 && client.name_len == 0);
 	/* And the id comes back as it was. */
 	if (event->id.len > 0)
-		EXPECT(ouro_sse_last_event_id(event->id, &id) && ouro_str_eq(id, event->id));
+		EXPECT(ouro_sse_parse_last_event_id(event->id, &id) && ouro_str_eq(id, event->id));
 	sse_client_fini(&client);
 }
 

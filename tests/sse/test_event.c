@@ -170,7 +170,7 @@ static void expect_last_id(const char *value, const char *expected)
 {
 	struct ouro_str id = OURO_STR("untouched");
 
-	cr_expect_eq(ouro_sse_last_event_id(ouro_str_c(value), &id), expected != NULL);
+	cr_expect_eq(ouro_sse_parse_last_event_id(ouro_str_c(value), &id), expected != NULL);
 	cr_expect(ouro_str_eq(id, ouro_str_c(expected ? expected : "untouched")));
 }
 
@@ -193,6 +193,6 @@ Test(sse_event, a_last_id_has_a_length)
 	struct ouro_str id;
 
 	memset(text, 'x', sizeof(text));
-	cr_expect(ouro_sse_last_event_id(ouro_str(text, sizeof(text) - 1), &id));
-	cr_expect_not(ouro_sse_last_event_id(ouro_str(text, sizeof(text)), &id));
+	cr_expect(ouro_sse_parse_last_event_id(ouro_str(text, sizeof(text) - 1), &id));
+	cr_expect_not(ouro_sse_parse_last_event_id(ouro_str(text, sizeof(text)), &id));
 }

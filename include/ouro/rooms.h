@@ -1,0 +1,74 @@
+/* Rooms: topics that clients subscribe to and anybody publishes to, on whatever thread either is.
+ *
+ * What is published to a topic comes to all its subscribers once, in one order. It is encoded once, and
+ * the same bytes go to all of them. The latest messages of a topic are kept: an event stream whose client
+ * comes back with Last-Event-ID gets what it has missed; where that is not there any more, an event "gap"
+ * (with empty data) comes before what there is.
+ *
+ * Bounds are options of the server (ouro/server.h): topics_max and those behind it. */
+#ifndef OURO_ROOMS_H
+#define OURO_ROOMS_H
+
+#include "ouro/context.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+enum { OURO_SUBSCRIPTIONS_MAX = 64 /* of one context */ };
+
+enum ouro_message_type {
+	OURO_MESSAGE_TEXT,   /* UTF-8, which the publisher answers for */
+	OURO_MESSAGE_BINARY, /* event streams cannot carry it: their clients are told of a gap */
+};
+
+/* Every field but the type may be absent. */
+struct ouro_message {
+	enum ouro_message_type type;
+	struct ouro_str data;
+	struct ouro_str event; /* its name, as of an event (ouro/sse.h) */
+	/* The publisher's own id; absent: it gets one, a time and a number, greater than those before
+	 * in its topic. */
+	struct ouro_str id;
+	/* Of the messages with one key, a client that is slow needs the newest only
+	 * (OURO_SSE_SLOW_COALESCE). */
+	struct ouro_str key;
+};
+
+/* Subscribes the event stream that @ctx has begun to @topic, of at most 256 bytes, which is copied. From
+ * then on messages come in between what the handler sends, and the stream goes on when the handler has
+ * returned; nothing of it runs then, and no fiber is held. Where the request has Last-Event-ID, what came
+ * after that id comes first. 0. -EALREADY: it is subscribed. -EINVAL: no event stream was begun, or the
+ * name is empty. -EPIPE: it has ended, or was asked for with HEAD. -ECANCELED: the client has gone, or the
+ * server stops. -ENAMETOOLONG. -E2BIG: more than OURO_SUBSCRIPTIONS_MAX. -ENOSPC: there are too many topics.
+ * -EUSERS: the topic has too many subscribers. -ENOMEM. */
+OURO_API int ouro_subscribe(struct ouro_ctx *ctx, struct ouro_str topic);
+
+/* Ends that. A stream without a handler, subscriptions or keep_open ends. 0, or -ENOENT where it was not
+ * subscribed. */
+OURO_API int ouro_unsubscribe(struct ouro_ctx *ctx, struct ouro_str topic);
+
+/* Publishes @data, which is copied, to @topic. How many subscribers that has. Messages of a topic that has
+ * had no subscriber for a while are not kept. -EINVAL: an empty name, a type that is none, or an event or id
+ * that no event can have; -ENAMETOOLONG; -EMSGSIZE: more than message_bytes_max, or a field is too long;
+ * -ENOSPC: all topics keep topic_bytes_max; -ENOMEM. */
+OURO_API int ouro_publish(struct ouro_ctx *ctx, struct ouro_str topic, enum ouro_message_type type,
+			  struct ouro_str data);
+
+/* The same with all that a message may have. */
+OURO_API int ouro_publish_message(struct ouro_ctx *ctx, struct ouro_str topic,
+				  const struct ouro_message *message);
+
+/* The same from any thread, from ouro_server_create() to ouro_server_destroy(). What one thread publishes
+ * to a topic stays in its order. */
+OURO_API int ouro_server_publish(struct ouro_server *server, struct ouro_str topic,
+				 const struct ouro_message *message);
+
+/* How many subscribers @topic has. Any thread. */
+OURO_API uint32_t ouro_server_subscribers(struct ouro_server *server, struct ouro_str topic);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,284 @@
+/* Rooms: the server's hub (hub/hub.h), and contexts as its subscribers, each in the format that its answer
+ * has. */
+#include "server/rooms.h"
+
+#include "hub/hub.h"
+#include "ouro/rooms.h"
+#include "ouro/sse.h"
+#include "server/server_private.h"
+#include "server/sse.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+/* How messages are encoded; each by its own function in @formats, in this order. */
+enum { FORMAT_EVENT = OURO_HUB_PLAIN + 1 };
+
+static_assert((int)OURO_HUB_FIELD_BYTES_MAX == (int)OURO_SSE_ID_BYTES_MAX &&
+		      (int)OURO_HUB_FIELD_BYTES_MAX == (int)OURO_SSE_NAME_BYTES_MAX,
+	      "what a message may have an event may have");
+
+struct ouro_membership {
+	struct ouro_subscription sub; /* first */
+	struct ouro_ctx *ctx;
+	struct ouro_membership *next; /* of @ctx */
+};
+
+size_t ouro_membership_bytes(void)
+{
+	return sizeof(struct ouro_membership);
+}
+
+/* ---- The hub ---- */
+
+static struct ouro_sse_event event_of(const struct ouro_hub_content *content)
+{
+	return (struct ouro_sse_event){
+		.event = content->event,
+		.data = content->data,
+		.id = content->id,
+		.key = content->key,
+	};
+}
+
+static struct ouro_hub_encoding *encode_event(void *arg, const struct ouro_hub_message *message)
+{
+	const struct ouro_hub_content *content = ouro_hub_message_content(message);
+	struct ouro_sse_event event = event_of(content);
+	char id[OURO_HUB_ID_TEXT_MAX];
+	struct ouro_hub_encoding *encoding;
+	ssize_t size;
+
+	(void)arg;
+	if (content->kind == OURO_HUB_BINARY)
+		return NULL;
+	event.id = ouro_hub_message_id(message, id);
+	size = ouro_sse_event_size(&event);
+	encoding = size > 0 ? ouro_hub_encoding_create((size_t)size) : NULL;
+	if (encoding)
+		ouro_sse_event_write(&event, encoding->bytes, encoding->len);
+	return encoding;
+}
+
+int ouro_rooms_create(struct ouro_server *server)
+{
+	static const struct ouro_hub_format formats[] = { { .encode = encode_event } };
+	const struct ouro_options *options = &server->options;
+	const struct ouro_hub_options hub_options = {
+		.formats = formats,
+		.format_count = sizeof(formats) / sizeof(formats[0]),
+		.topic_count_max = options->topics_max,
+		.subscriber_count_max = options->subscribers_max,
+		.message_bytes_max = options->message_bytes_max,
+		.replay_count_max = options->replay_count_max,
+		.replay_bytes_max = options->replay_bytes_max,
+		.bytes_max = options->topic_bytes_max,
+		.retention_ms = options->topic_retention_ms,
+	};
+
+	return ouro_hub_create(&server->hub, &hub_options);
+}
+
+void ouro_rooms_destroy(struct ouro_server *server)
+{
+	/* What a loop that failed holds is nobody's to free. */
+	if (!atomic_load(&server->hub_is_lost))
+		ouro_hub_destroy(server->hub);
+	server->hub = NULL;
+}
+
+void ouro_rooms_sweep(struct ouro_worker *worker)
+{
+	if (worker->index == 0)
+		ouro_hub_sweep(worker->server->hub);
+}
+
+/* ---- A worker's part ---- */
+
+static void on_mail(struct ouro_mail *mail)
+{
+	struct ouro_worker *worker =
+		(struct ouro_worker *)(void *)((char *)mail -
+					       offsetof(struct ouro_worker, rooms_mail));
+
+	ouro_hub_loop_run(worker->rooms);
+}
+
+static void wake(void *arg)
+{
+	struct ouro_worker *worker = arg;
+
+	ouro_loop_post(&worker->loop, &worker->rooms_mail);
+}
+
+int ouro_rooms_open(struct ouro_worker *worker)
+{
+	worker->rooms_mail.on_arrival = on_mail;
+	return ouro_hub_loop_create(worker->server->hub, wake, worker, &worker->rooms);
+}
+
+void ouro_rooms_close(struct ouro_worker *worker)
+{
+	ouro_hub_loop_close(worker->rooms);
+	ouro_mailbox_run(&worker->loop.mailbox);
+}
+
+void ouro_rooms_release(struct ouro_worker *worker)
+{
+	ouro_hub_loop_destroy(worker->rooms);
+	worker->rooms = NULL;
+}
+
+void ouro_rooms_disown(struct ouro_worker *worker)
+{
+	ouro_hub_loop_abandon(worker->rooms);
+	atomic_store(&worker->server->hub_is_lost, true);
+}
+
+/* ---- Subscribers ---- */
+
+static void event_on_message(struct ouro_subscription *sub, const struct ouro_hub_message *message,
+			     struct ouro_slice bytes)
+{
+	struct ouro_membership *member = (struct ouro_membership *)(void *)sub;
+	const struct ouro_sse_encoded event = { bytes, ouro_hub_message_content(message)->key };
+
+	if (!ouro_event_stream_deliver(member->ctx, &event))
+		ouro_rooms_leave(member->ctx);
+}
+
+static void event_on_gap(struct ouro_subscription *sub, struct ouro_hub_id up_to)
+{
+	struct ouro_membership *member = (struct ouro_membership *)(void *)sub;
+
+	(void)up_to;
+	if (!ouro_event_stream_tell_gap(member->ctx))
+		ouro_rooms_leave(member->ctx);
+}
+
+static const struct ouro_subscriber_ops event_ops = {
+	.on_message = event_on_message,
+	.on_gap = event_on_gap,
+};
+
+/* How @ctx takes messages: by what its answer is. 0 or the error for the caller. */
+static int choose_format(struct ouro_ctx *ctx, struct ouro_subscription_options *options)
+{
+	int err = ouro_event_stream_may_send(ctx);
+
+	if (err)
+		return err;
+	*options = (struct ouro_subscription_options){
+		.ops = &event_ops,
+		.format = FORMAT_EVENT,
+		.after = ouro_sse_last_event_id(ctx),
+	};
+	return 0;
+}
+
+/* Where the subscription to @topic is linked; its end where there is none. */
+static struct ouro_membership **find(struct ouro_ctx *ctx, struct ouro_str topic, size_t *count)
+{
+	struct ouro_membership **link = &ctx->memberships;
+
+	*count = 0;
+	for (; *link; link = &(*link)->next, ++*count)
+		if (ouro_str_eq(ouro_subscription_topic(&(*link)->sub), topic))
+			break;
+	return link;
+}
+
+static void end(struct ouro_ctx *ctx, struct ouro_membership **link)
+{
+	struct ouro_membership *member = *link;
+
+	*link = member->next;
+	ouro_hub_unsubscribe(&member->sub);
+	ouro_pool_put(&ctx->worker->memberships, member);
+}
+
+int ouro_subscribe(struct ouro_ctx *ctx, struct ouro_str topic)
+{
+	struct ouro_subscription_options options;
+	struct ouro_membership *member, **link;
+	int err = choose_format(ctx, &options);
+	size_t count;
+
+	if (err)
+		return err;
+	link = find(ctx, topic, &count);
+	if (*link)
+		return -EALREADY;
+	if (count == OURO_SUBSCRIPTIONS_MAX)
+		return -E2BIG;
+	member = ouro_pool_get(&ctx->worker->memberships);
+	if (!member)
+		return -ENOMEM;
+	*member = (struct ouro_membership){ .ctx = ctx };
+	err = ouro_hub_subscribe(ctx->worker->rooms, topic, &member->sub, &options);
+	if (err)
+		ouro_pool_put(&ctx->worker->memberships, member);
+	else
+		*link = member;
+	return err;
+}
+
+int ouro_unsubscribe(struct ouro_ctx *ctx, struct ouro_str topic)
+{
+	size_t count;
+	struct ouro_membership **link = find(ctx, topic, &count);
+
+	if (!*link)
+		return -ENOENT;
+	end(ctx, link);
+	return 0;
+}
+
+void ouro_rooms_leave(struct ouro_ctx *ctx)
+{
+	while (ctx->memberships)
+		end(ctx, &ctx->memberships);
+}
+
+/* ---- Publishing ---- */
+
+int ouro_server_publish(struct ouro_server *server, struct ouro_str topic,
+			const struct ouro_message *message)
+{
+	const struct ouro_hub_content content = {
+		.kind = message->type == OURO_MESSAGE_TEXT ? OURO_HUB_TEXT : OURO_HUB_BINARY,
+		/* A message has data, be it empty: a client is to see it. */
+		.data = message->data.ptr ? message->data : OURO_STR(""),
+		.event = message->event,
+		.id = message->id,
+		.key = message->key,
+	};
+	const struct ouro_sse_event event = event_of(&content);
+	ssize_t size;
+
+	if ((unsigned)message->type > OURO_MESSAGE_BINARY)
+		return -EINVAL;
+	if (content.data.len > server->options.message_bytes_max)
+		return -EMSGSIZE;
+	/* Said to the publisher, since those who cannot be sent it are many. */
+	size = ouro_sse_event_size(&event);
+	return size < 0 ? (int)size : ouro_hub_publish(server->hub, topic, &content);
+}
+
+int ouro_publish_message(struct ouro_ctx *ctx, struct ouro_str topic,
+			 const struct ouro_message *message)
+{
+	return ouro_server_publish(ctx->worker->server, topic, message);
+}
+
+int ouro_publish(struct ouro_ctx *ctx, struct ouro_str topic, enum ouro_message_type type,
+		 struct ouro_str data)
+{
+	return ouro_publish_message(ctx, topic,
+				    &(struct ouro_message){ .type = type, .data = data });
+}
+
+uint32_t ouro_server_subscribers(struct ouro_server *server, struct ouro_str topic)
+{
+	return ouro_hub_subscriber_count(server->hub, topic);
+}
