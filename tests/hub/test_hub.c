@@ -189,6 +189,27 @@ Test(hub, topics_beyond_one_run_are_served_by_the_next)
 	rig_fini(&rig);
 }
 
+/* Its subscribers are counted, and hear nothing; the others do. */
+Test(hub, a_loop_that_was_abandoned_is_not_woken)
+{
+	static struct rig_subscriber lost, other;
+
+	rig_init(&rig, NULL);
+	cr_assert_eq(rig_subscribe(&rig, 0, "a", &lost), 0);
+	cr_assert_eq(rig_subscribe(&rig, 1, "a", &other), 0);
+	rig_run(&rig);
+	ouro_hub_loop_abandon(rig.loops[0].loop);
+	cr_expect_eq(rig_publish(&rig, "a", "x"), 2);
+	cr_expect_not(rig.loops[0].is_rung);
+	rig_run(&rig);
+	cr_expect_str_eq(other.told, "x ");
+	cr_expect_str_eq(lost.told, "");
+	/* The rig is taken down in order. */
+	ouro_hub_unsubscribe(&lost.sub);
+	ouro_hub_unsubscribe(&other.sub);
+	rig_fini(&rig);
+}
+
 Test(hub, a_run_of_a_closed_loop_does_nothing)
 {
 	struct ouro_hub *hub;

@@ -316,4 +316,93 @@ Test(allocations, none_for_what_is_compressed_or_was)
 	}
 }
 
+/* ---- Rooms ---- */
+
+enum { LISTENERS = 50, MESSAGES_WARM = 200, MESSAGES = 1000 };
+
+static void join_room(struct ouro_ctx *ctx)
+{
+	if (ouro_sse_begin(ctx, NULL) == 0)
+		ouro_subscribe(ctx, OURO_STR("room"));
+}
+
+static void send_events(struct ouro_ctx *ctx)
+{
+	if (ouro_sse_begin(ctx, NULL))
+		return;
+	while (ouro_sse_send(ctx, &(struct ouro_sse_event){ .data = OURO_STR("tick") }) == 0)
+		ouro_sleep(ctx, SLEEP_MS);
+}
+
+static void add_streams(struct ouro_server *server)
+{
+	ouro_server_route(server, "GET", "/room", join_room, NULL);
+	ouro_server_route(server, "GET", "/events", send_events, NULL);
+}
+
+static void publish(struct site *site, struct sim_peer *const *peers, size_t len, int count)
+{
+	static char text[8192];
+
+	for (int i = 0; i < count; i++) {
+		const struct ouro_message message = { .data = { text, len } };
+
+		cr_assert_eq(ouro_server_publish(site->server, OURO_STR("room"), &message),
+			     LISTENERS);
+		for (int j = 0; j < LISTENERS; j++)
+			sim_peer_forget(peers[j]);
+		ouro_loop_turn(site->loop, false);
+		ouro_loop_turn(site->loop, false);
+		cr_assert_geq(sim_peer_received(peers[LISTENERS - 1]).len, len);
+		if (i % 100 == 0)
+			sim_advance(site->loop, 10);
+	}
+}
+
+/* What is published has memory of its own, and is encoded once: that is all, however many get it. */
+Test(allocations, none_for_a_delivery)
+{
+	static const size_t lens[] = { 100, 8192 };
+
+	for (size_t i = 0; i < 2; i++) {
+		struct sim_peer *peers[LISTENERS];
+		struct site site;
+		size_t before;
+
+		site_open_with(&site, NULL, NULL, add_streams);
+		for (int j = 0; j < LISTENERS; j++)
+			site_ask(&site, peers[j] = site_connect(&site),
+				 "GET /room HTTP/1.1\r\nHost: a\r\n\r\n");
+		publish(&site, peers, lens[i], MESSAGES_WARM);
+		before = allocations;
+		publish(&site, peers, lens[i], MESSAGES);
+		cr_expect_leq(allocations - before, 2 * MESSAGES, "%zu bytes: %zu", lens[i],
+			      allocations - before);
+		site_close(&site);
+	}
+}
+
+Test(allocations, none_for_a_small_event)
+{
+	struct site site;
+	struct sim_peer *peer;
+	size_t before;
+
+	site_open_with(&site, NULL, NULL, add_streams);
+	peer = site_connect(&site);
+	site_ask(&site, peer, "GET /events HTTP/1.1\r\nHost: a\r\n\r\n");
+	for (int i = 0; i < WARM_UP; i++) {
+		sim_peer_forget(peer);
+		sim_advance(site.loop, SLEEP_MS);
+	}
+	before = allocations;
+	for (int i = 0; i < WARM_UP; i++) {
+		sim_peer_forget(peer);
+		sim_advance(site.loop, SLEEP_MS);
+		cr_assert_gt(sim_peer_received(peer).len, 0);
+	}
+	cr_expect_eq(allocations, before);
+	site_close(&site);
+}
+
 #endif

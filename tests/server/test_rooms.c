@@ -384,3 +384,68 @@ Test(rooms_bounds, of_a_message)
 		     -EMSGSIZE);
 	cr_expect_eq(publish_all("a", &(struct ouro_message){ .data = { text, 100000 } }), 1);
 }
+
+/* ---- Whatever happens ---- */
+
+enum { WILD_PEERS = 12, WILD_STEPS = 400 };
+
+static const char *const wild_requests[] = {
+	LISTEN("/topic/a", ""),
+	GET("/topic/a"),
+	ASK("GET", "/topic/a", "Accept-Encoding: gzip\r\n"),
+	LISTEN("/topic/b", "Last-Event-ID: 3\r\n"),
+	LISTEN("/both", ""),
+};
+
+static void act(struct sim_peer **peer)
+{
+	uint32_t choice = sim_random(site.sim, 20);
+
+	if (!*peer || sim_peer_is_over(*peer)) {
+		*peer = sim_connect(site.sim);
+		sim_peer_say(*peer,
+			     wild_requests[sim_random(site.sim, sizeof(wild_requests) /
+									sizeof(wild_requests[0]))]);
+	} else if (choice == 0) {
+		sim_peer_fin(*peer);
+	} else if (choice == 1) {
+		sim_peer_reset(*peer);
+	} else if (choice < 5) {
+		sim_peer_set_reading(*peer, choice > 2);
+	}
+	sim_peer_forget(*peer);
+}
+
+static void live_wildly(uint64_t seed)
+{
+	static char text[LARGE_BYTES];
+	const struct ouro_options options = { .compress = true, .drain_timeout_ms = 100 };
+	const struct sim_settings wild = sim_wild(seed);
+	struct sim_peer *peers[WILD_PEERS] = { NULL };
+
+	memset(text, 'x', sizeof(text));
+	result = gone = 0;
+	sse_options = (struct ouro_sse_options){
+		.heartbeat_ms = 50,
+		.slow = (enum ouro_sse_slow)(seed % (OURO_SSE_SLOW_CLOSE + 1)),
+		.backlog_count_max = 4,
+	};
+	site_open_with(&site, &options, &wild, set_up);
+	for (int i = 0; i < WILD_STEPS; i++) {
+		act(&peers[sim_random(site.sim, WILD_PEERS)]);
+		ouro_server_publish(site.server, i % 2 ? OURO_STR("a") : OURO_STR("b"),
+				    &(struct ouro_message){
+					    .data = { text, sim_random(site.sim, LARGE_BYTES) },
+					    .key = i % 3 ? OURO_STR("k") : (struct ouro_str){ 0 },
+				    });
+		sim_advance(site.loop, sim_random(site.sim, 20));
+	}
+	/* What is left has no subscriber, no session and no message. */
+	site_close(&site);
+}
+
+Test(rooms_wild, nothing_is_left_whatever_happens)
+{
+	for (uint64_t seed = 1; seed <= 30; seed++)
+		live_wildly(seed);
+}

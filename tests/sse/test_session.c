@@ -390,6 +390,17 @@ Test(sse_session, where_the_newest_were_dropped_stays_known_in_the_backlog)
 	ouro_sse_session_fini(&session);
 }
 
+Test(sse_session, what_was_not_offered_is_missing)
+{
+	init(&(struct ouro_sse_session_options){ .gap = { "data: gap\n\n", 11, NULL } });
+	cr_expect_eq(send_data("a"), 0);
+	ouro_sse_session_skip(&session);
+	cr_expect_eq(session.dropped_count, 1);
+	cr_expect_eq(send_data("b"), 0);
+	expect_written("a +gap b +");
+	ouro_sse_session_fini(&session);
+}
+
 Test(sse_session, the_oldest_can_be_dropped)
 {
 	cr_expect_eq(send_five(OURO_SSE_SLOW_DROP_OLDEST), 0);
