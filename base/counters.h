@@ -28,6 +28,8 @@
 	X(bytes_rendered, "response head and small body bytes written into output buffers")        \
 	X(bytes_compressed_in, "response body bytes given to an encoder")                          \
 	X(bytes_compressed_out, "response body bytes that came of them")                           \
+	X(events_sent, "events taken by event streams, those that were dropped later too")         \
+	X(events_dropped, "events that slow clients have lost")                                    \
 	X(receive_starved, "receives that waited for a free buffer")                               \
 	X(file_reads,                                                                              \
 	  "pieces of files that were read ahead by another thread before they were sent")          \

@@ -1,4 +1,5 @@
 /* The counters of all workers, added up, in the Prometheus text format. */
+#include "hub/hub.h"
 #include "server/exchange.h"
 #include "server/server_private.h"
 
@@ -67,6 +68,7 @@ void ouro_metrics(struct ouro_ctx *ctx)
 	struct ouro_buf *buf = ouro_buf_create((uint32_t)room);
 	struct text text = { buf ? buf->data : NULL, 0, room };
 	struct ouro_piece_ref piece = { .memory = { .buf = buf } };
+	const struct ouro_hub_stats rooms = ouro_hub_get_stats(server->hub);
 	uint64_t accepted = sum(server, offsetof(struct ouro_counters, connections_accepted));
 	uint64_t closed = sum(server, offsetof(struct ouro_counters, connections_closed));
 
@@ -88,6 +90,9 @@ void ouro_metrics(struct ouro_ctx *ctx)
 #undef PRINT_LOOPS
 	print_metric(&text, "connections", "connections open now", "gauge",
 		     accepted > closed ? accepted - closed : 0);
+	print_metric(&text, "topics", "topics of rooms", "gauge", rooms.topic_count);
+	print_metric(&text, "topic_bytes", "bytes of messages that topics keep", "gauge",
+		     rooms.bytes);
 	print_metric(&text, "threads", "loops, one thread each", "gauge", server->worker_count);
 	/* Written where it is sent from, so that looking at the counters of copies does not change them. */
 	ouro_counter_add(&ctx->worker->loop.counters.bytes_rendered, text.len);

@@ -240,6 +240,19 @@ int ouro_event_stream_may_send(struct ouro_ctx *ctx)
 	return ctx->events ? 0 : -EINVAL;
 }
 
+/* Gives @event to the session, and counts what became of it. */
+static int hand(struct ouro_ctx *ctx, const struct ouro_sse_encoded *event)
+{
+	struct ouro_counters *counters = &ctx->worker->loop.counters;
+	struct ouro_sse_session *session = &ctx->events->session;
+	uint64_t dropped_before = session->dropped_count;
+	int err = ouro_sse_session_send(session, event, now_ms(ctx));
+
+	ouro_counter_add(&counters->events_sent, err == 0);
+	ouro_counter_add(&counters->events_dropped, session->dropped_count - dropped_before);
+	return err;
+}
+
 /* What the session said. One that has failed takes the connection with it. */
 static int settle(struct ouro_ctx *ctx, int err)
 {
@@ -259,7 +272,7 @@ static int send_small(struct ouro_ctx *ctx, const struct ouro_sse_event *event)
 	if (len < 0)
 		return (int)len;
 	encoded.bytes.len = (size_t)len;
-	return settle(ctx, ouro_sse_session_send(&ctx->events->session, &encoded, now_ms(ctx)));
+	return settle(ctx, hand(ctx, &encoded));
 }
 
 static int send_encoded(struct ouro_ctx *ctx, const struct ouro_sse_encoded *event)
@@ -267,7 +280,7 @@ static int send_encoded(struct ouro_ctx *ctx, const struct ouro_sse_encoded *eve
 	int err;
 
 	for (;;) {
-		err = settle(ctx, ouro_sse_session_send(&ctx->events->session, event, now_ms(ctx)));
+		err = settle(ctx, hand(ctx, event));
 		if (err != -EAGAIN || !is_on_fiber(ctx))
 			return err;
 		err = ouro_ctx_suspend(ctx, OURO_WAITING_DRAIN);
@@ -315,14 +328,16 @@ uint64_t ouro_sse_dropped(const struct ouro_ctx *ctx)
 bool ouro_event_stream_deliver(struct ouro_ctx *ctx, const struct ouro_sse_encoded *event)
 {
 	struct ouro_sse_session *session = &ctx->events->session;
-	int err = ouro_sse_session_send(session, event, now_ms(ctx));
+	int err = hand(ctx, event);
 
 	if (session->state == OURO_SSE_FAILED) {
 		ouro_abort(ctx);
 		return false;
 	}
-	if (err == -EAGAIN || err == -ENOMEM)
+	if (err == -EAGAIN || err == -ENOMEM) {
 		ouro_sse_session_skip(session);
+		ouro_counter_add(&ctx->worker->loop.counters.events_dropped, 1);
+	}
 	return true;
 }
 

@@ -64,7 +64,10 @@ static void set_up(struct ouro_server *server)
 	add(server, "GET", "/topic/{name}", topic);
 	add(server, "GET", "/both", both);
 	add(server, "GET", "/misuse", misuse);
+	add(server, "GET", "/metrics", ouro_metrics);
 }
+
+static const struct ouro_options forgetful = { .replay_count_max = UINT32_MAX };
 
 static const struct ouro_options small = {
 	.topics_max = 4,
@@ -91,11 +94,17 @@ static void begin_small(void)
 	open_site(&small);
 }
 
+static void begin_forgetful(void)
+{
+	open_site(&forgetful);
+}
+
 static void end(void)
 {
 	site_close(&site);
 }
 
+TestSuite(rooms_forgetful, .init = begin_forgetful, .fini = end);
 TestSuite(rooms, .init = begin, .fini = end);
 TestSuite(rooms_bounds, .init = begin_small, .fini = end);
 
@@ -278,6 +287,26 @@ Test(rooms, a_stream_ends_when_its_last_room_is_left)
 	cr_expect_eq(gone, 0);
 }
 
+Test(rooms, a_head_has_no_subscriber)
+{
+	struct answer answer = site_answer(&site, ASK("HEAD", "/topic/a", ""));
+
+	cr_expect_eq(answer.status, 200);
+	cr_expect_eq(result, -EPIPE);
+	cr_expect_eq(publish_as("a", "x", "1"), 0);
+}
+
+Test(rooms, the_counters_say_what_there_is)
+{
+	struct answer answer;
+
+	join(LISTEN("/topic/a", ""));
+	publish_as("a", "x", "1");
+	answer = site_answer(&site, GET("/metrics"));
+	cr_expect(holds(answer.body, "\nouro_events_sent_total 1\n"));
+	cr_expect(holds(answer.body, "\nouro_topics 1\n"));
+}
+
 Test(rooms, a_drain_ends_the_streams)
 {
 	struct sim_peer *peer = site_connect(&site);
@@ -329,6 +358,9 @@ Test(rooms, by_default_messages_do_not_wait_but_are_missing)
 	cr_expect(holds(got, "id: 0\n"));
 	cr_expect_eq(count_of(got, "id: 39\n"), 0);
 	cr_expect(holds(got, "event: gap\ndata: \n\nid: last\n"));
+	cr_expect_gt(site_counters(&site)->events_sent, 4);
+	cr_expect_eq(site_counters(&site)->events_sent + site_counters(&site)->events_dropped,
+		     LARGE_COUNT + 1);
 }
 
 Test(rooms, slow_clients_may_get_the_newest_of_each_key)
@@ -353,6 +385,36 @@ Test(rooms, slow_clients_may_be_given_up)
 }
 
 /* ---- Bounds ---- */
+
+Test(rooms_forgetful, nothing_is_kept_for_who_comes_back)
+{
+	struct sim_peer *back;
+
+	join(LISTEN("/topic/a", ""));
+	publish_as("a", "x", "1");
+	publish_as("a", "x", "2");
+	back = join(LISTEN("/topic/a", "Last-Event-ID: 1\r\n"));
+	cr_expect(is(events_of(sim_peer_received(back)), "event: gap\ndata: \n\n"));
+}
+
+Test(rooms_options, have_ranges)
+{
+	const struct ouro_options wrong[] = {
+		{ .message_bytes_max = OURO_SSE_EVENT_BYTES_MAX + 1 },
+		{ .replay_count_max = (1 << 20) + 1 },
+		{ .topics_max = UINT32_MAX },
+		{ .subscribers_max = UINT32_MAX },
+		{ .topic_retention_ms = 24 * 3600 * 1000 + 1 },
+	};
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		struct ouro_server *server;
+		struct ouro_options options = wrong[i];
+
+		options.log_level = OURO_LOG_NOTHING;
+		cr_expect_eq(ouro_server_create(&server, &options), -EINVAL, "%zu", i);
+	}
+}
 
 Test(rooms_bounds, of_topics)
 {

@@ -576,6 +576,18 @@ Test(sse, a_drain_ends_streams_without_a_handler)
 	cr_expect(sim_peer_saw_end(peer));
 }
 
+Test(sse, a_stream_that_begins_in_a_drain_is_ended_at_once)
+{
+	struct sim_peer *peer = site_connect(&site);
+
+	site_ask(&site, peer, "GET /clock HT");
+	begin_drain();
+	cr_expect(holds(site_ask(&site, peer, "TP/1.1\r\nHost: a\r\n\r\n"), "\r\n\r\n0\r\n\r\n"));
+	cr_expect_eq(begin_result, 0);
+	cr_expect_eq(result, -ECANCELED);
+	cr_expect(sim_peer_saw_end(peer));
+}
+
 Test(sse, a_drain_waits_for_what_a_slow_client_is_to_get)
 {
 	struct sim_peer *peer;
