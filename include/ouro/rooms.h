@@ -37,11 +37,16 @@ struct ouro_message {
 
 /* Subscribes the event stream that @ctx has begun to @topic, of at most 256 bytes, which is copied. From
  * then on messages come in between what the handler sends, and the stream goes on when the handler has
- * returned; nothing of it runs then, and no fiber is held. Where the request has Last-Event-ID, what came
- * after that id comes first. 0. -EALREADY: it is subscribed. -EINVAL: no event stream was begun, or the
- * name is empty. -EPIPE: it has ended, or was asked for with HEAD. -ECANCELED: the client has gone, or the
- * server stops. -ENAMETOOLONG. -E2BIG: more than OURO_SUBSCRIPTIONS_MAX. -ENOSPC: there are too many topics.
- * -EUSERS: the topic has too many subscribers. -ENOMEM. */
+ * returned; nothing of it runs then, and no fiber is held.
+ *
+ * Where the request has Last-Event-ID, what came after that id comes first. That id is of one topic: of
+ * others that a stream has besides, it is but a time, which what was published just then may miss, and where
+ * they have nothing so late they tell of a gap. A client that is to miss nothing has one stream for each.
+ *
+ * 0. -EALREADY: it is subscribed. -EINVAL: no event stream was begun, or the name is empty. -EPIPE: it has
+ * ended, or was asked for with HEAD. -ECANCELED: the client has gone, or the server stops. -ENAMETOOLONG.
+ * -E2BIG: more than OURO_SUBSCRIPTIONS_MAX. -ENOSPC: there are too many topics. -EUSERS: the topic has too
+ * many subscribers. -ENOMEM. */
 OURO_API int ouro_subscribe(struct ouro_ctx *ctx, struct ouro_str topic);
 
 /* Ends that. A stream without a handler, subscriptions or keep_open ends. 0, or -ENOENT where it was not

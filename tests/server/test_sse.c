@@ -527,6 +527,24 @@ Test(sse, a_slow_client_can_be_given_up)
 	cr_expect(sim_peer_saw_reset(peer));
 }
 
+/* The client has read too little for the output to be low, and enough for what waits to have room. */
+Test(sse, what_waits_at_the_end_may_leave_with_a_heartbeat)
+{
+	struct sim_peer *peer;
+
+	sse_options.slow = OURO_SSE_SLOW_DROP_NEWEST;
+	sse_options.backlog_count_max = 1;
+	peer = listen_slowly(LISTEN("/flood", ""));
+	cr_expect_eq(sent, FLOOD_COUNT);
+	sim_peer_read(peer, 2 * EVENT_BYTES);
+	sim_settle(site.loop);
+	cr_expect_eq(site.worker->event_streams.used_count, 1);
+	sim_advance(site.loop, 15000);
+	cr_expect_eq(site.worker->event_streams.used_count, 0);
+	read_all(peer);
+	cr_expect(sim_peer_saw_end(peer));
+}
+
 Test(sse, the_backlog_has_bounds_of_its_own)
 {
 	sse_options.slow = OURO_SSE_SLOW_CLOSE;
