@@ -273,8 +273,7 @@ static void what_cannot_be_sent_is_copied(const struct ouro_backend_ops *ops)
 	struct probe probe;
 	size_t done = 0;
 
-	if (len <= 0)
-		cr_skip("there is no environment to be read");
+	cr_assert_gt(len, 0);
 	open_all(ops);
 	while (done < (size_t)len) {
 		cr_assert_eq(submit(&probe, file, done, (size_t)len - done), OURO_SUBMIT_FINISHED);

@@ -603,7 +603,7 @@ Test(multipart, twenty_mebibytes_are_the_same_in_pieces_of_any_size)
 					     ouro_str(body + head, LARGE_BYTES), steps[i]);
 
 		fprintf(stderr, "%d MiB in pieces of %zu: %.0f MB/s, comparing included\n",
-			LARGE_MIB, steps[i], LARGE_BYTES / seconds / 1e6);
+			LARGE_MIB, steps[i], (double)LARGE_BYTES / seconds / 1e6);
 	}
 	free(body);
 }

@@ -234,6 +234,7 @@ Test(static_waits, a_file_that_becomes_shorter_ends_the_connection)
 	tree_create();
 	tree_file_of("a", 1000000);
 	open_files(NULL);
+	fetch(GET("/files/a"));
 	peer = site_connect(&site);
 	sim_peer_set_reading(peer, false);
 	site_ask(&site, peer, GET("/files/a"));
