@@ -71,9 +71,9 @@ static bool needs_drain(enum ouro_ws_overflow overflow)
 
 void ouro_ws_endpoint_init(struct ouro_ws_endpoint *endpoint, struct ouro_ws_loop *loop,
 			   const struct ouro_ws_events *events,
-			   const struct ouro_ws_options *options)
+			   const struct ouro_ws_endpoint_options *options)
 {
-	struct ouro_ws_options *own = &endpoint->options;
+	struct ouro_ws_endpoint_options *own = &endpoint->options;
 
 	*endpoint =
 		(struct ouro_ws_endpoint){ .loop = loop, .events = events, .options = *options };

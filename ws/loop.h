@@ -57,7 +57,7 @@ enum ouro_ws_overflow {
 #define OURO_WS_NEVER UINT32_MAX
 
 /* Zeros are replaced by the defaults that are said. */
-struct ouro_ws_options {
+struct ouro_ws_endpoint_options {
 	/* Payload of a received frame. 0: as of messages. */
 	uint32_t frame_bytes_max;
 	/* Of a received message, inflated too. 0: 1 MiB; at most 1 GiB. */
@@ -83,7 +83,7 @@ struct ouro_ws_events;
 struct ouro_ws_endpoint {
 	struct ouro_ws_loop *loop;
 	const struct ouro_ws_events *events; /* ws/session.h */
-	struct ouro_ws_options options;
+	struct ouro_ws_endpoint_options options;
 	struct ouro_ws_rules rules;
 	uint64_t dropped_count; /* messages, by policy */
 };
@@ -91,6 +91,6 @@ struct ouro_ws_endpoint {
 /* Makes an endpoint of @loop; @events must outlive it. */
 void ouro_ws_endpoint_init(struct ouro_ws_endpoint *endpoint, struct ouro_ws_loop *loop,
 			   const struct ouro_ws_events *events,
-			   const struct ouro_ws_options *options);
+			   const struct ouro_ws_endpoint_options *options);
 
 #endif

@@ -32,8 +32,8 @@ static void append(struct ouro_buf *buf, const char *data, size_t len)
 	buf->len += (uint32_t)len;
 }
 
-int ouro_ws_message_init(struct ouro_ws_message *message, struct ouro_ws_loop *loop,
-			 enum ouro_ws_opcode opcode, struct ouro_str payload)
+int ouro_ws_shared_init(struct ouro_ws_shared *message, struct ouro_ws_loop *loop,
+			enum ouro_ws_opcode opcode, struct ouro_str payload)
 {
 	struct ouro_buf *buf;
 
@@ -42,7 +42,7 @@ int ouro_ws_message_init(struct ouro_ws_message *message, struct ouro_ws_loop *l
 	buf = create_frame(loop, OURO_WS_FIN | opcode, payload.len);
 	if (!buf)
 		return -ENOMEM;
-	*message = (struct ouro_ws_message){
+	*message = (struct ouro_ws_shared){
 		.loop = loop,
 		.plain = buf,
 		.opcode = (uint8_t)opcode,
@@ -53,13 +53,13 @@ int ouro_ws_message_init(struct ouro_ws_message *message, struct ouro_ws_loop *l
 	return 0;
 }
 
-void ouro_ws_message_fini(struct ouro_ws_message *message)
+void ouro_ws_shared_fini(struct ouro_ws_shared *message)
 {
 	ouro_buf_unref(message->plain);
 	ouro_buf_unref(message->deflated);
 }
 
-struct ouro_str ouro_ws_message_payload(const struct ouro_ws_message *message)
+struct ouro_str ouro_ws_shared_payload(const struct ouro_ws_shared *message)
 {
 	const struct ouro_buf *buf = message->plain;
 
@@ -68,7 +68,7 @@ struct ouro_str ouro_ws_message_payload(const struct ouro_ws_message *message)
 
 /* Compresses it. Fails where that is no gain, and then is not tried again, or where a deflater or
  * memory is short. */
-static void deflate_once(struct ouro_ws_message *message, unsigned window_bits)
+static void deflate_once(struct ouro_ws_shared *message, unsigned window_bits)
 {
 	struct ouro_ws_loop *loop = message->loop;
 	struct ouro_ws_deflater *deflater = ouro_ws_deflater_lease(&loop->codecs, window_bits);
@@ -77,7 +77,7 @@ static void deflate_once(struct ouro_ws_message *message, unsigned window_bits)
 
 	if (!deflater)
 		return;
-	err = ouro_ws_deflate(deflater, ouro_ws_message_payload(message), &loop->pieces, &chain);
+	err = ouro_ws_deflate(deflater, ouro_ws_shared_payload(message), &loop->pieces, &chain);
 	ouro_ws_deflater_release(&loop->codecs, deflater);
 	message->incompressible = err == -EFBIG;
 	if (err)
@@ -90,7 +90,7 @@ static void deflate_once(struct ouro_ws_message *message, unsigned window_bits)
 	ouro_ws_chain_drop(&chain);
 }
 
-struct ouro_buf *ouro_ws_message_deflated(struct ouro_ws_message *message, unsigned window_bits)
+struct ouro_buf *ouro_ws_shared_deflated(struct ouro_ws_shared *message, unsigned window_bits)
 {
 	if (!message->deflated && !message->incompressible &&
 	    message->plain->len > message->head_bytes)

@@ -7,7 +7,7 @@
 #include "ws/loop.h"
 
 /* Of one loop, as its buffers are. */
-struct ouro_ws_message {
+struct ouro_ws_shared {
 	struct ouro_ws_loop *loop;
 	struct ouro_buf *plain;    /* the whole frame */
 	struct ouro_buf *deflated; /* likewise, compressed; NULL: not made */
@@ -19,18 +19,18 @@ struct ouro_ws_message {
 
 /* Encodes @payload (less than 4 GiB) as a message of @opcode, which is OURO_WS_TEXT or
  * OURO_WS_BINARY. The bytes are copied. 0 or -ENOMEM. */
-int ouro_ws_message_init(struct ouro_ws_message *message, struct ouro_ws_loop *loop,
-			 enum ouro_ws_opcode opcode, struct ouro_str payload);
+int ouro_ws_shared_init(struct ouro_ws_shared *message, struct ouro_ws_loop *loop,
+			enum ouro_ws_opcode opcode, struct ouro_str payload);
 
 /* Drops the references of @message itself; connections that still send it have theirs. */
-void ouro_ws_message_fini(struct ouro_ws_message *message);
+void ouro_ws_shared_fini(struct ouro_ws_shared *message);
 
 /* The payload, as long as @message is. */
-struct ouro_str ouro_ws_message_payload(const struct ouro_ws_message *message);
+struct ouro_str ouro_ws_shared_payload(const struct ouro_ws_shared *message);
 
 /* The frame for a connection that reads compressed messages, each by itself, with a window of
  * 2^@window_bits: compressed, or plain where that is no gain, where it was made with a larger
  * window, or memory is short. */
-struct ouro_buf *ouro_ws_message_deflated(struct ouro_ws_message *message, unsigned window_bits);
+struct ouro_buf *ouro_ws_shared_deflated(struct ouro_ws_shared *message, unsigned window_bits);
 
 #endif

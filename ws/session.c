@@ -76,7 +76,7 @@ static bool may_close_with(unsigned code, struct ouro_str reason)
 	       ouro_ws_utf8_feed(&utf8, reason.ptr, reason.len) && utf8 == OURO_WS_UTF8_WHOLE;
 }
 
-int ouro_ws_close(struct ouro_ws_session *session, unsigned code, struct ouro_str reason)
+int ouro_ws_session_close(struct ouro_ws_session *session, unsigned code, struct ouro_str reason)
 {
 	if (session->state != OURO_WS_OPEN)
 		return -EPIPE;
@@ -102,7 +102,7 @@ void ouro_ws_abort(struct ouro_ws_session *session)
 		ouro_ws_end_stream(session, OURO_CLOSE_ABORT);
 }
 
-int ouro_ws_ping(struct ouro_ws_session *session, struct ouro_str payload)
+int ouro_ws_session_ping(struct ouro_ws_session *session, struct ouro_str payload)
 {
 	if (session->state != OURO_WS_OPEN)
 		return -EPIPE;
@@ -148,7 +148,7 @@ static bool is_reached(uint32_t now, uint32_t due)
 /* Pings who has been quiet for too long, and gives up who did not answer. */
 static void check_peer(struct ouro_ws_session *session, uint32_t now)
 {
-	const struct ouro_ws_options *options = &session->endpoint->options;
+	const struct ouro_ws_endpoint_options *options = &session->endpoint->options;
 	uint32_t ping_ms;
 
 	if (options->ping_interval_ms == OURO_WS_NEVER)
@@ -166,7 +166,7 @@ static void check_peer(struct ouro_ws_session *session, uint32_t now)
 	if (!(session->facts & WS_PINGED)) {
 		session->facts |= WS_PINGED;
 		session->due_ms = now + options->pong_timeout_ms;
-		ouro_ws_ping(session, (struct ouro_str){ "", 0 });
+		ouro_ws_session_ping(session, (struct ouro_str){ "", 0 });
 	} else if (is_reached(now, session->due_ms)) {
 		ouro_ws_end_stream(session, OURO_CLOSE_ABORT);
 		return;

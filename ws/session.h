@@ -88,29 +88,29 @@ void ouro_ws_take(struct ouro_ws_session *session, struct ouro_slice input);
  * none, unless it is compressed, or small; it is not checked as text, which peers do. 0; -EPIPE
  * when closing; -EAGAIN and -ENOBUFS by policy (enum ouro_ws_overflow); -EBUSY while a message in
  * pieces is under way and the queue of those behind it is full; -ENOMEM. */
-int ouro_ws_send(struct ouro_ws_session *session, enum ouro_ws_opcode opcode,
-		 struct ouro_slice payload);
+int ouro_ws_session_send(struct ouro_ws_session *session, enum ouro_ws_opcode opcode,
+			 struct ouro_slice payload);
 
 /* Likewise, with the bytes copied. */
-int ouro_ws_send_copy(struct ouro_ws_session *session, enum ouro_ws_opcode opcode,
-		      struct ouro_str payload);
+int ouro_ws_session_send_copy(struct ouro_ws_session *session, enum ouro_ws_opcode opcode,
+			      struct ouro_str payload);
 
 /* Likewise, encoded for many before. */
-int ouro_ws_send_message(struct ouro_ws_session *session, struct ouro_ws_message *message);
+int ouro_ws_session_send_shared(struct ouro_ws_session *session, struct ouro_ws_shared *message);
 
 /* Sends a piece of a message as a frame of its own, the last one where @last. They are not
  * compressed. Other messages wait until it has ended. -EAGAIN, whatever the policy, where there is
  * no room or, before the first one, others wait; on_drain follows. Other errors as above. */
-int ouro_ws_send_piece(struct ouro_ws_session *session, enum ouro_ws_opcode opcode,
-		       struct ouro_slice piece, bool last);
+int ouro_ws_session_send_piece(struct ouro_ws_session *session, enum ouro_ws_opcode opcode,
+			       struct ouro_slice piece, bool last);
 
 /* Sends a ping. 0; -EINVAL where @payload has over 125 bytes; -EPIPE when closing. */
-int ouro_ws_ping(struct ouro_ws_session *session, struct ouro_str payload);
+int ouro_ws_session_ping(struct ouro_ws_session *session, struct ouro_str payload);
 
 /* Begins to close, behind all that is queued: sends @code, or none where it is 0, and @reason, then
  * waits for the peer's. 0; -EINVAL where @code may not be sent, or @reason has over 123 bytes, is
  * not UTF-8 or has no code; -EPIPE when closing already. */
-int ouro_ws_close(struct ouro_ws_session *session, unsigned code, struct ouro_str reason);
+int ouro_ws_session_close(struct ouro_ws_session *session, unsigned code, struct ouro_str reason);
 
 /* Resets the connection. */
 void ouro_ws_abort(struct ouro_ws_session *session);

@@ -117,7 +117,7 @@ static void take_plain(struct ouro_ws_session *session, const struct ouro_ws_ite
 static unsigned check_inflated(struct ouro_ws_session *session, const struct ouro_ws_item *item,
 			       const char *data, size_t len, bool last)
 {
-	const struct ouro_ws_options *options = &session->endpoint->options;
+	const struct ouro_ws_endpoint_options *options = &session->endpoint->options;
 	struct ouro_ws_extra *extra = session->extra;
 
 	extra->inflated_bytes += len;

@@ -89,7 +89,7 @@ static int put_deflated(struct ouro_ws_session *session, unsigned opcode, struct
 /* Writes a message; with @opcode 0, @payload is a whole frame. */
 static int put_message(struct ouro_ws_session *session, unsigned opcode, struct ouro_slice payload)
 {
-	const struct ouro_ws_options *options = &session->endpoint->options;
+	const struct ouro_ws_endpoint_options *options = &session->endpoint->options;
 	int err;
 
 	if (opcode == 0)
@@ -169,7 +169,7 @@ static int push_output(struct ouro_ws_session *session, unsigned opcode, struct 
 /* Room in the queue for a message of @bytes, for which older ones may be dropped. */
 static bool make_room(struct ouro_ws_session *session, size_t bytes)
 {
-	const struct ouro_ws_options *options = &session->endpoint->options;
+	const struct ouro_ws_endpoint_options *options = &session->endpoint->options;
 	size_t queued = session->extra ? session->extra->queued_bytes : 0;
 
 	if (bytes > options->queue_bytes_max)
@@ -202,7 +202,7 @@ static int overflow(struct ouro_ws_session *session, size_t bytes)
 	case OURO_WS_OVERFLOW_DROP_OLD:
 		return make_room(session, bytes) ? 0 : drop(session);
 	case OURO_WS_OVERFLOW_CLOSE:
-		ouro_ws_close(session, OURO_WS_CODE_POLICY, (struct ouro_str){ NULL, 0 });
+		ouro_ws_session_close(session, OURO_WS_CODE_POLICY, (struct ouro_str){ NULL, 0 });
 		return -ENOBUFS;
 	}
 	assert(false);
@@ -228,8 +228,8 @@ static int submit(struct ouro_ws_session *session, unsigned opcode, struct ouro_
 	return put_message(session, opcode, payload);
 }
 
-int ouro_ws_send(struct ouro_ws_session *session, enum ouro_ws_opcode opcode,
-		 struct ouro_slice payload)
+int ouro_ws_session_send(struct ouro_ws_session *session, enum ouro_ws_opcode opcode,
+			 struct ouro_slice payload)
 {
 	assert(opcode == OURO_WS_TEXT || opcode == OURO_WS_BINARY);
 	return submit(session, opcode, payload);
@@ -242,15 +242,15 @@ static bool is_moved(const struct ouro_ws_session *session, size_t bytes)
 	       !has_queue(session) && !(session->facts & WS_IN_PIECES);
 }
 
-int ouro_ws_send_copy(struct ouro_ws_session *session, enum ouro_ws_opcode opcode,
-		      struct ouro_str payload)
+int ouro_ws_session_send_copy(struct ouro_ws_session *session, enum ouro_ws_opcode opcode,
+			      struct ouro_str payload)
 {
 	struct ouro_slice slice = { payload.ptr, payload.len, NULL };
 	struct ouro_buf *buf;
 	int err;
 
 	if (is_moved(session, payload.len))
-		return ouro_ws_send(session, opcode, slice);
+		return ouro_ws_session_send(session, opcode, slice);
 	if (session->state != OURO_WS_OPEN)
 		return -EPIPE;
 	if (payload.len <= OURO_WS_PIECE_BYTES)
@@ -264,12 +264,12 @@ int ouro_ws_send_copy(struct ouro_ws_session *session, enum ouro_ws_opcode opcod
 	buf->len = (uint32_t)payload.len;
 	slice.ptr = buf->data;
 	slice.buf = buf;
-	err = ouro_ws_send(session, opcode, slice);
+	err = ouro_ws_session_send(session, opcode, slice);
 	ouro_buf_unref(buf);
 	return err;
 }
 
-int ouro_ws_send_message(struct ouro_ws_session *session, struct ouro_ws_message *message)
+int ouro_ws_session_send_shared(struct ouro_ws_session *session, struct ouro_ws_shared *message)
 {
 	struct ouro_buf *buf = message->plain;
 	uint16_t each = WS_DEFLATE | WS_DEFLATE_EACH;
@@ -278,13 +278,13 @@ int ouro_ws_send_message(struct ouro_ws_session *session, struct ouro_ws_message
 	/* With a context of its own a connection would need its own compression: it gets the plain
 	 * one, which any message may be. */
 	if (session->state == OURO_WS_OPEN && (session->facts & each) == each &&
-	    ouro_ws_message_payload(message).len >= session->endpoint->options.deflate_bytes_min)
-		buf = ouro_ws_message_deflated(message, ouro_ws_server_bits(session));
+	    ouro_ws_shared_payload(message).len >= session->endpoint->options.deflate_bytes_min)
+		buf = ouro_ws_shared_deflated(message, ouro_ws_server_bits(session));
 	return submit(session, 0, (struct ouro_slice){ buf->data, buf->len, buf });
 }
 
-int ouro_ws_send_piece(struct ouro_ws_session *session, enum ouro_ws_opcode opcode,
-		       struct ouro_slice piece, bool last)
+int ouro_ws_session_send_piece(struct ouro_ws_session *session, enum ouro_ws_opcode opcode,
+			       struct ouro_slice piece, bool last)
 {
 	bool begun = (session->facts & WS_IN_PIECES) != 0;
 	int err;

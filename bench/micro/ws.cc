@@ -113,7 +113,7 @@ const struct ouro_stream_ops kSinkOps = {
 void on_message(struct ouro_ws_session *session, enum ouro_ws_opcode opcode,
 		struct ouro_slice message)
 {
-	ouro_ws_send(session, opcode, message);
+	ouro_ws_session_send(session, opcode, message);
 }
 
 void on_close(struct ouro_ws_session *, const struct ouro_ws_end *) {}
@@ -126,7 +126,7 @@ void echo(benchmark::State &state, size_t payload_bytes, size_t count)
 	struct ouro_ws_host host = { [](void *) { return uint32_t{ 1 }; }, nullptr, nullptr,
 				     nullptr };
 	struct ouro_ws_loop_options loop_options = {};
-	struct ouro_ws_options options = {};
+	struct ouro_ws_endpoint_options options = {};
 	struct ouro_ws_loop loop;
 	struct ouro_ws_endpoint endpoint;
 	struct ouro_ws_session session;

@@ -261,13 +261,13 @@ static void check_frames(const uint8_t *data, size_t len, size_t step)
 static void echo(struct ouro_ws_session *session, enum ouro_ws_opcode opcode,
 		 struct ouro_slice message)
 {
-	ouro_ws_send(session, opcode, message);
+	ouro_ws_session_send(session, opcode, message);
 }
 
 static void echo_piece(struct ouro_ws_session *session, enum ouro_ws_opcode opcode,
 		       struct ouro_slice piece, unsigned flags)
 {
-	ouro_ws_send_piece(session, opcode, piece, (flags & OURO_WS_PIECE_LAST) != 0);
+	ouro_ws_session_send_piece(session, opcode, piece, (flags & OURO_WS_PIECE_LAST) != 0);
 }
 
 static void on_close(struct ouro_ws_session *session, const struct ouro_ws_end *end)
@@ -284,7 +284,8 @@ static void check_session(const uint8_t *data, size_t len, size_t step, bool in_
 	static const struct ouro_ws_deflate_params params = { .enabled = true,
 							      .server_window_bits = 9,
 							      .client_window_bits = 9 };
-	struct ouro_ws_options options = { .message_bytes_max = 1 << 20, .deflate_bytes_min = 16 };
+	struct ouro_ws_endpoint_options options = { .message_bytes_max = 1 << 20,
+						    .deflate_bytes_min = 16 };
 	struct ouro_ws_loop_options loop_options = { 0 };
 	static struct fake_stream fake;
 	struct ouro_ws_loop loop;

@@ -36,7 +36,7 @@ static void on_message(struct ouro_ws_session *session, enum ouro_ws_opcode opco
 	peer->message_count++;
 	add_plain(&peer->messages, &frame);
 	if (!peer->quiet)
-		ouro_ws_send(session, opcode, message);
+		ouro_ws_session_send(session, opcode, message);
 	if (peer->pauses)
 		ouro_ws_pause(session);
 }
@@ -59,8 +59,8 @@ static void on_piece(struct ouro_ws_session *session, enum ouro_ws_opcode opcode
 	add_plain(&peer->messages,
 		  &(struct frame){ FIN | (unsigned)opcode, assembled.ptr, assembled.len, 0 });
 	if (!peer->quiet)
-		ouro_ws_send_copy(session, opcode,
-				  (struct ouro_str){ assembled.ptr, assembled.len });
+		ouro_ws_session_send_copy(session, opcode,
+					  (struct ouro_str){ assembled.ptr, assembled.len });
 	if (peer->pauses)
 		ouro_ws_pause(session);
 }
@@ -100,9 +100,10 @@ const struct ouro_ws_events peer_pieces = {
 };
 
 void peer_open(struct peer *peer, const struct ouro_ws_events *events,
-	       const struct ouro_ws_options *options, const struct ouro_ws_deflate_params *deflate)
+	       const struct ouro_ws_endpoint_options *options,
+	       const struct ouro_ws_deflate_params *deflate)
 {
-	struct ouro_ws_options none = { 0 };
+	struct ouro_ws_endpoint_options none = { 0 };
 	struct ouro_ws_loop_options defaults = { 0 };
 
 	memset(peer, 0, sizeof(*peer));

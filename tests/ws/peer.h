@@ -26,7 +26,8 @@ extern const struct ouro_ws_events peer_joined, peer_pieces;
 
 /* Opens a session; @options and @deflate may be NULL. */
 void peer_open(struct peer *peer, const struct ouro_ws_events *events,
-	       const struct ouro_ws_options *options, const struct ouro_ws_deflate_params *deflate);
+	       const struct ouro_ws_endpoint_options *options,
+	       const struct ouro_ws_deflate_params *deflate);
 
 /* Ends what has not ended, and checks that nothing is leaked. */
 void peer_fini(struct peer *peer);
@@ -52,7 +53,7 @@ struct play {
 	struct bytes output;
 	unsigned code;
 	bool clean;
-	const struct ouro_ws_options *options;
+	const struct ouro_ws_endpoint_options *options;
 };
 
 /* Plays the input whole, cut at every byte (some 2,000 cuts where it is longer), and in pieces of

@@ -100,7 +100,7 @@ static void on_message(struct ouro_ws_session *session, enum ouro_ws_opcode opco
 		       struct ouro_slice message)
 {
 	peer.message_count++;
-	ouro_ws_send(session, opcode, message);
+	ouro_ws_session_send(session, opcode, message);
 }
 
 static struct ouro_ws_events events;
@@ -186,7 +186,7 @@ static bool run_script(bool *clean)
 {
 	static char text[20000];
 	struct ouro_slice slice = { text, sizeof(text), NULL };
-	struct ouro_ws_message message;
+	struct ouro_ws_shared message;
 	bool well = true;
 
 	for (size_t i = 0; i < 6 && !peer.fake.closing; i++) {
@@ -200,17 +200,17 @@ static bool run_script(bool *clean)
 		cr_assert_eq(buf.refs, 1);
 		if (i != 0)
 			continue;
-		ouro_ws_send_piece(&peer.session, OURO_WS_TEXT, slice, false);
-		well &= ouro_ws_send_copy(&peer.session, OURO_WS_BINARY,
-					  (struct ouro_str){ text, sizeof(text) }) == 0;
-		ouro_ws_send_piece(&peer.session, OURO_WS_TEXT, slice, true);
-		if (ouro_ws_message_init(&message, &peer.loop, OURO_WS_TEXT,
-					 (struct ouro_str){ text, sizeof(text) })) {
+		ouro_ws_session_send_piece(&peer.session, OURO_WS_TEXT, slice, false);
+		well &= ouro_ws_session_send_copy(&peer.session, OURO_WS_BINARY,
+						  (struct ouro_str){ text, sizeof(text) }) == 0;
+		ouro_ws_session_send_piece(&peer.session, OURO_WS_TEXT, slice, true);
+		if (ouro_ws_shared_init(&message, &peer.loop, OURO_WS_TEXT,
+					(struct ouro_str){ text, sizeof(text) })) {
 			well = false;
 			continue;
 		}
-		well &= ouro_ws_send_message(&peer.session, &message) == 0;
-		ouro_ws_message_fini(&message);
+		well &= ouro_ws_session_send_shared(&peer.session, &message) == 0;
+		ouro_ws_shared_fini(&message);
 	}
 	fake_close(&peer.fake, -EPIPE);
 	*clean = peer.end.clean;

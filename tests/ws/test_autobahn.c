@@ -36,8 +36,8 @@ struct kase {
 
 static void run_case(const struct kase *kase)
 {
-	struct ouro_ws_options options = { .message_bytes_max = 1 << 21,
-					   .output_bytes_max = 1 << 22 };
+	struct ouro_ws_endpoint_options options = { .message_bytes_max = 1 << 21,
+						    .output_bytes_max = 1 << 22 };
 	struct play play = { .name = kase->name,
 			     .code = kase->code ? kase->code : 1000,
 			     .clean = !kase->unclean,
@@ -592,8 +592,8 @@ static void run_volume(const char *name, unsigned opcode, size_t bytes, size_t f
 {
 	const char *unit = opcode == TEXT ? "BAsd7&jh23" : "\x00\xfe\x23\xfa\xf0";
 	size_t unit_len = opcode == TEXT ? 10 : 5;
-	struct ouro_ws_options options = { .message_bytes_max = 1 << 21,
-					   .output_bytes_max = 1 << 22 };
+	struct ouro_ws_endpoint_options options = { .message_bytes_max = 1 << 21,
+						    .output_bytes_max = 1 << 22 };
 	struct play play = { .name = name, .code = 1000, .clean = true, .options = &options };
 	struct frame normal = CLOSE_OF(1000);
 

@@ -271,7 +271,8 @@ static struct zclient client;
 static struct bytes input, message;
 
 static void open_both(const struct ouro_ws_deflate_params *params,
-		      const struct ouro_ws_events *events, const struct ouro_ws_options *options)
+		      const struct ouro_ws_events *events,
+		      const struct ouro_ws_endpoint_options *options)
 {
 	peer_open(&peer, events, options, params);
 	zclient_init(&client, params);
@@ -339,7 +340,7 @@ Test(ws_deflate, without_takeover_nothing_stays)
 Test(ws_deflate, small_messages_are_sent_as_they_are)
 {
 	char text[256];
-	struct ouro_ws_options options = { .deflate_bytes_min = 100 };
+	struct ouro_ws_endpoint_options options = { .deflate_bytes_min = 100 };
 
 	memset(text, 'a', sizeof(text));
 	open_both(&each, &peer_joined, &options);
@@ -364,8 +365,8 @@ Test(ws_deflate, noise_is_sent_as_it_is)
 	open_both(&takeover, &peer_joined, NULL);
 	send_text(text, sizeof(text));
 	expect_echo(text, sizeof(text));
-	cr_assert_eq(ouro_ws_send_copy(&peer.session, OURO_WS_BINARY,
-				       ouro_str(noise, sizeof(noise))),
+	cr_assert_eq(ouro_ws_session_send_copy(&peer.session, OURO_WS_BINARY,
+					       ouro_str(noise, sizeof(noise))),
 		     0);
 	cr_assert_eq(zclient_read(&client, &peer, &message), BINARY);
 	cr_assert_eq(message.len, sizeof(noise));
@@ -451,7 +452,7 @@ static size_t send_bomb(size_t bytes)
 
 Test(ws_deflate, bombs_stop_at_the_limit_of_messages)
 {
-	struct ouro_ws_options options = { .message_bytes_max = 1 << 20 };
+	struct ouro_ws_endpoint_options options = { .message_bytes_max = 1 << 20 };
 
 	for (int i = 0; i < 2; i++) {
 		open_both(&takeover, i ? &peer_joined : &peer_pieces, &options);
@@ -467,7 +468,8 @@ Test(ws_deflate, bombs_stop_at_the_limit_of_messages)
 
 Test(ws_deflate, bombs_stop_at_the_ratio)
 {
-	struct ouro_ws_options options = { .message_bytes_max = 1 << 24, .inflate_ratio_max = 100 };
+	struct ouro_ws_endpoint_options options = { .message_bytes_max = 1 << 24,
+						    .inflate_ratio_max = 100 };
 
 	open_both(&takeover, &peer_joined, &options);
 	peer.quiet = true;
@@ -510,7 +512,7 @@ static void close_at_once(struct ouro_ws_session *session, enum ouro_ws_opcode o
 	(void)piece;
 	(void)flags;
 	its->piece_count++;
-	ouro_ws_close(session, 1000, ouro_str(NULL, 0));
+	ouro_ws_session_close(session, 1000, ouro_str(NULL, 0));
 }
 
 Test(ws_deflate, closing_from_within_a_message)

@@ -31,7 +31,8 @@ static void close_plain(void)
 TestSuite(ws_session, .init = open_plain, .fini = close_plain);
 
 /* Opens it again, with @options. */
-static void reopen(const struct ouro_ws_options *options, const struct ouro_ws_events *wanted)
+static void reopen(const struct ouro_ws_endpoint_options *options,
+		   const struct ouro_ws_events *wanted)
 {
 	peer_fini(&peer);
 	peer_open(&peer, wanted, options, NULL);
@@ -146,7 +147,7 @@ Test(ws_session, the_peer_closes)
 
 Test(ws_session, we_close)
 {
-	cr_assert_eq(ouro_ws_close(&peer.session, 4001, OURO_STR("over")), 0);
+	cr_assert_eq(ouro_ws_session_close(&peer.session, 4001, OURO_STR("over")), 0);
 	expect_written(&peer, FRAMES({ FIN | CLOSE,
 				       "\x0f\xa1"
 				       "over",
@@ -163,7 +164,7 @@ Test(ws_session, we_close)
 
 Test(ws_session, we_close_without_a_code)
 {
-	cr_assert_eq(ouro_ws_close(&peer.session, 0, ouro_str(NULL, 0)), 0);
+	cr_assert_eq(ouro_ws_session_close(&peer.session, 0, ouro_str(NULL, 0)), 0);
 	expect_written(&peer, FRAMES({ FIN | CLOSE, "", 0, 0 }));
 	peer_send(&peer, FIN | CLOSE, "", 0);
 	expect_end(&peer, OURO_CLOSE_FLUSH, 1005, true);
@@ -171,7 +172,7 @@ Test(ws_session, we_close_without_a_code)
 
 Test(ws_session, both_close_at_once)
 {
-	ouro_ws_close(&peer.session, 1000, ouro_str(NULL, 0));
+	ouro_ws_session_close(&peer.session, 1000, ouro_str(NULL, 0));
 	peer_send(&peer, FIN | CLOSE, "\x03\xe9", 2);
 	expect_written(&peer, FRAMES({ FIN | CLOSE, CODE_1000, 2, 0 }));
 	expect_end(&peer, OURO_CLOSE_FLUSH, 1001, true);
@@ -182,37 +183,38 @@ Test(ws_session, what_may_not_be_sent_as_a_close)
 	char reason[124];
 
 	memset(reason, 'r', sizeof(reason));
-	cr_assert_eq(ouro_ws_close(&peer.session, 1005, ouro_str(NULL, 0)), -EINVAL);
-	cr_assert_eq(ouro_ws_close(&peer.session, 999, ouro_str(NULL, 0)), -EINVAL);
-	cr_assert_eq(ouro_ws_close(&peer.session, 0, OURO_STR("why")), -EINVAL);
-	cr_assert_eq(ouro_ws_close(&peer.session, 1000, ouro_str(reason, 124)), -EINVAL);
-	cr_assert_eq(ouro_ws_close(&peer.session, 1000, OURO_STR("\xff")), -EINVAL);
-	cr_assert_eq(ouro_ws_close(&peer.session, 1000, OURO_STR("\xe2\x82")), -EINVAL);
+	cr_assert_eq(ouro_ws_session_close(&peer.session, 1005, ouro_str(NULL, 0)), -EINVAL);
+	cr_assert_eq(ouro_ws_session_close(&peer.session, 999, ouro_str(NULL, 0)), -EINVAL);
+	cr_assert_eq(ouro_ws_session_close(&peer.session, 0, OURO_STR("why")), -EINVAL);
+	cr_assert_eq(ouro_ws_session_close(&peer.session, 1000, ouro_str(reason, 124)), -EINVAL);
+	cr_assert_eq(ouro_ws_session_close(&peer.session, 1000, OURO_STR("\xff")), -EINVAL);
+	cr_assert_eq(ouro_ws_session_close(&peer.session, 1000, OURO_STR("\xe2\x82")), -EINVAL);
 	cr_assert_eq(peer.fake.out_len, 0);
-	cr_assert_eq(ouro_ws_close(&peer.session, 1000, ouro_str(reason, 123)), 0);
-	cr_assert_eq(ouro_ws_close(&peer.session, 1000, ouro_str(NULL, 0)), -EPIPE);
+	cr_assert_eq(ouro_ws_session_close(&peer.session, 1000, ouro_str(reason, 123)), 0);
+	cr_assert_eq(ouro_ws_session_close(&peer.session, 1000, ouro_str(NULL, 0)), -EPIPE);
 }
 
 Test(ws_session, nothing_is_sent_after_a_close)
 {
-	ouro_ws_close(&peer.session, 1000, ouro_str(NULL, 0));
+	ouro_ws_session_close(&peer.session, 1000, ouro_str(NULL, 0));
 	peer.fake.out_len = 0;
-	cr_assert_eq(ouro_ws_send_copy(&peer.session, OURO_WS_TEXT, OURO_STR("x")), -EPIPE);
-	cr_assert_eq(ouro_ws_send(&peer.session, OURO_WS_TEXT, (struct ouro_slice){ "x", 1, NULL }),
+	cr_assert_eq(ouro_ws_session_send_copy(&peer.session, OURO_WS_TEXT, OURO_STR("x")), -EPIPE);
+	cr_assert_eq(ouro_ws_session_send(&peer.session, OURO_WS_TEXT,
+					  (struct ouro_slice){ "x", 1, NULL }),
 		     -EPIPE);
-	cr_assert_eq(ouro_ws_send_piece(&peer.session, OURO_WS_TEXT,
-					(struct ouro_slice){ "x", 1, NULL }, true),
+	cr_assert_eq(ouro_ws_session_send_piece(&peer.session, OURO_WS_TEXT,
+						(struct ouro_slice){ "x", 1, NULL }, true),
 		     -EPIPE);
-	cr_assert_eq(ouro_ws_ping(&peer.session, OURO_STR("")), -EPIPE);
+	cr_assert_eq(ouro_ws_session_ping(&peer.session, OURO_STR("")), -EPIPE);
 	cr_assert_eq(peer.fake.out_len, 0);
 }
 
 Test(ws_session, a_close_that_is_not_answered)
 {
-	struct ouro_ws_options options = { .close_timeout_ms = 1000 };
+	struct ouro_ws_endpoint_options options = { .close_timeout_ms = 1000 };
 
 	reopen(&options, &peer_joined);
-	ouro_ws_close(&peer.session, 1000, ouro_str(NULL, 0));
+	ouro_ws_session_close(&peer.session, 1000, ouro_str(NULL, 0));
 	fake_pass(&peer.fake, 999);
 	cr_assert_not(peer.fake.closing);
 	fake_pass(&peer.fake, 1);
@@ -221,7 +223,7 @@ Test(ws_session, a_close_that_is_not_answered)
 
 Test(ws_session, garbage_after_our_close)
 {
-	ouro_ws_close(&peer.session, 1000, ouro_str(NULL, 0));
+	ouro_ws_session_close(&peer.session, 1000, ouro_str(NULL, 0));
 	peer_send(&peer, FIN | 3, "", 0);
 	expect_written(&peer, FRAMES({ FIN | CLOSE, CODE_1000, 2, 0 }));
 	expect_end(&peer, OURO_CLOSE_LINGER, 1006, false);
@@ -239,7 +241,7 @@ Test(ws_session, refused_with_a_code)
 
 Test(ws_session, too_large_a_message)
 {
-	struct ouro_ws_options options = { .message_bytes_max = 10 };
+	struct ouro_ws_endpoint_options options = { .message_bytes_max = 10 };
 
 	reopen(&options, &peer_joined);
 	peer_send(&peer, FIN | TEXT, "0123456789", 10);
@@ -274,8 +276,9 @@ Test(ws_session, the_stream_fails_amid_everything)
 	peer.fake.holds = true;
 	peer_send(&peer, TEXT, "begun", 5);
 	fake_input(&peer.fake, "\x80", 1);
-	ouro_ws_send_piece(&peer.session, OURO_WS_TEXT, (struct ouro_slice){ "x", 1, NULL }, false);
-	ouro_ws_send_copy(&peer.session, OURO_WS_TEXT, OURO_STR("waits"));
+	ouro_ws_session_send_piece(&peer.session, OURO_WS_TEXT, (struct ouro_slice){ "x", 1, NULL },
+				   false);
+	ouro_ws_session_send_copy(&peer.session, OURO_WS_TEXT, OURO_STR("waits"));
 	ouro_ws_pause(&peer.session);
 	fake_input(&peer.fake, "\x85", 1);
 	fake_close(&peer.fake, -EPIPE);
@@ -283,7 +286,8 @@ Test(ws_session, the_stream_fails_amid_everything)
 	/* That nothing is left is seen at the end of each test. */
 }
 
-static const struct ouro_ws_options pinging = { .ping_interval_ms = 1000, .pong_timeout_ms = 300 };
+static const struct ouro_ws_endpoint_options pinging = { .ping_interval_ms = 1000,
+							 .pong_timeout_ms = 300 };
 
 Test(ws_session, who_is_quiet_is_pinged)
 {
@@ -332,7 +336,7 @@ Test(ws_session, who_is_not_listened_to_is_not_dead)
 
 Test(ws_session, pings_may_be_off)
 {
-	struct ouro_ws_options options = { .ping_interval_ms = OURO_WS_NEVER };
+	struct ouro_ws_endpoint_options options = { .ping_interval_ms = OURO_WS_NEVER };
 
 	reopen(&options, &peer_joined);
 	cr_assert_eq(peer.fake.check_ms, 0);
@@ -346,7 +350,7 @@ Test(ws_session, checks_may_come_early_or_late)
 	reopen(&pinging, &peer_joined);
 	peer.fake.stream.events->on_check(&peer.fake.stream);
 	cr_assert_eq(peer.fake.out_len, 0);
-	ouro_ws_close(&peer.session, 1000, ouro_str(NULL, 0));
+	ouro_ws_session_close(&peer.session, 1000, ouro_str(NULL, 0));
 	peer.fake.stream.events->on_check(&peer.fake.stream);
 	cr_assert_not(peer.fake.closing);
 	peer_send(&peer, FIN | CLOSE, "", 0);
@@ -445,7 +449,7 @@ Test(ws_session, closing_while_paused_looks_for_the_peers_close)
 	peer.pauses = true;
 	send_three();
 	peer_send(&peer, FIN | CLOSE, CODE_1000, 2);
-	cr_assert_eq(ouro_ws_close(&peer.session, 1001, ouro_str(NULL, 0)), 0);
+	cr_assert_eq(ouro_ws_session_close(&peer.session, 1001, ouro_str(NULL, 0)), 0);
 	cr_assert_eq(peer.message_count, 1);
 	expect_end(&peer, OURO_CLOSE_FLUSH, 1000, true);
 }
@@ -468,7 +472,7 @@ static void close_it(struct ouro_ws_session *session, enum ouro_ws_opcode opcode
 	(void)opcode;
 	(void)message;
 	((struct peer *)session->user)->message_count++;
-	ouro_ws_close(session, 1000, ouro_str(NULL, 0));
+	ouro_ws_session_close(session, 1000, ouro_str(NULL, 0));
 }
 
 static void abort_it(struct ouro_ws_session *session, enum ouro_ws_opcode opcode,

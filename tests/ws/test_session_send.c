@@ -21,9 +21,9 @@ static char big[100000];
 static void open_with(enum ouro_ws_overflow overflow, uint32_t output_bytes_max,
 		      uint32_t queue_bytes_max)
 {
-	struct ouro_ws_options options = { .overflow = overflow,
-					   .output_bytes_max = output_bytes_max,
-					   .queue_bytes_max = queue_bytes_max };
+	struct ouro_ws_endpoint_options options = { .overflow = overflow,
+						    .output_bytes_max = output_bytes_max,
+						    .queue_bytes_max = queue_bytes_max };
 
 	peer_open(&peer, &peer_joined, &options, NULL);
 }
@@ -50,19 +50,19 @@ static void reopen(enum ouro_ws_overflow overflow, uint32_t output_bytes_max,
 
 static int send_big(void)
 {
-	return ouro_ws_send(&peer.session, OURO_WS_BINARY,
-			    (struct ouro_slice){ big, sizeof(big), NULL });
+	return ouro_ws_session_send(&peer.session, OURO_WS_BINARY,
+				    (struct ouro_slice){ big, sizeof(big), NULL });
 }
 
 static int send_text(const char *text)
 {
-	return ouro_ws_send_copy(&peer.session, OURO_WS_TEXT, ouro_str_c(text));
+	return ouro_ws_session_send_copy(&peer.session, OURO_WS_TEXT, ouro_str_c(text));
 }
 
 static int send_piece(const char *text, bool last)
 {
-	return ouro_ws_send_piece(&peer.session, OURO_WS_TEXT,
-				  (struct ouro_slice){ text, strlen(text), NULL }, last);
+	return ouro_ws_session_send_piece(&peer.session, OURO_WS_TEXT,
+					  (struct ouro_slice){ text, strlen(text), NULL }, last);
 }
 
 /* Until there is no more room. */
@@ -74,16 +74,18 @@ static void fill(void)
 
 Test(ws_session_send, small_ones_are_moved_and_others_referred_to)
 {
-	cr_assert_eq(ouro_ws_send(&peer.session, OURO_WS_BINARY,
-				  (struct ouro_slice){ big, 512, NULL }),
+	cr_assert_eq(ouro_ws_session_send(&peer.session, OURO_WS_BINARY,
+					  (struct ouro_slice){ big, 512, NULL }),
 		     0);
 	cr_assert_eq(peer.fake.writes, 0);
-	cr_assert_eq(ouro_ws_send(&peer.session, OURO_WS_BINARY,
-				  (struct ouro_slice){ big, 513, NULL }),
+	cr_assert_eq(ouro_ws_session_send(&peer.session, OURO_WS_BINARY,
+					  (struct ouro_slice){ big, 513, NULL }),
 		     0);
 	cr_assert_eq(peer.fake.writes, 1);
-	cr_assert_eq(ouro_ws_send_copy(&peer.session, OURO_WS_BINARY, ouro_str(big, 20000)), 0);
-	cr_assert_eq(ouro_ws_send_copy(&peer.session, OURO_WS_BINARY, ouro_str(NULL, 0)), 0);
+	cr_assert_eq(ouro_ws_session_send_copy(&peer.session, OURO_WS_BINARY, ouro_str(big, 20000)),
+		     0);
+	cr_assert_eq(ouro_ws_session_send_copy(&peer.session, OURO_WS_BINARY, ouro_str(NULL, 0)),
+		     0);
 	expect_written(&peer, FRAMES({ FIN | BINARY, big, 512, 0 }, { FIN | BINARY, big, 513, 0 },
 				     { FIN | BINARY, big, 20000, 0 }, { FIN | BINARY, "", 0, 0 }));
 	cr_assert_eq(peer.loop.pieces.used_count, 0);
@@ -91,8 +93,8 @@ Test(ws_session_send, small_ones_are_moved_and_others_referred_to)
 
 Test(ws_session_send, pings)
 {
-	cr_assert_eq(ouro_ws_ping(&peer.session, ouro_str(big, 125)), 0);
-	cr_assert_eq(ouro_ws_ping(&peer.session, ouro_str(big, 126)), -EINVAL);
+	cr_assert_eq(ouro_ws_session_ping(&peer.session, ouro_str(big, 125)), 0);
+	cr_assert_eq(ouro_ws_session_ping(&peer.session, ouro_str(big, 126)), -EINVAL);
 	expect_written(&peer, FRAMES({ FIN | PING, big, 125, 0 }));
 }
 
@@ -110,7 +112,7 @@ Test(ws_session_send, a_message_in_pieces)
 				       "alone";
 
 	cr_assert_eq(send_piece("one ", false), 0);
-	cr_assert_eq(ouro_ws_ping(&peer.session, OURO_STR("between")), 0);
+	cr_assert_eq(ouro_ws_session_ping(&peer.session, OURO_STR("between")), 0);
 	cr_assert_eq(send_piece("two ", false), 0);
 	cr_assert_eq(send_piece("three", true), 0);
 	cr_assert_eq(send_piece("alone", true), 0);
@@ -147,7 +149,8 @@ Test(ws_session_send, so_many_wait_for_a_message_in_pieces)
 	cr_assert_eq(send_text("12345"), 0);
 	cr_assert_eq(send_text("67890"), 0);
 	cr_assert_eq(send_text("x"), -EBUSY);
-	cr_assert_eq(ouro_ws_send_copy(&peer.session, OURO_WS_TEXT, ouro_str(big, 11)), -EBUSY);
+	cr_assert_eq(ouro_ws_session_send_copy(&peer.session, OURO_WS_TEXT, ouro_str(big, 11)),
+		     -EBUSY);
 	cr_assert_eq(send_piece("b", true), 0);
 	cr_assert_eq(send_text("x"), 0);
 }
@@ -173,9 +176,10 @@ Test(ws_session_send, pieces_wait_for_room)
 	reopen(OURO_WS_OVERFLOW_DROP_OLD, 0, 0);
 	cr_assert_eq(send_piece("a", false), 0);
 	while (peer.fake.pending <= OURO_STREAM_PENDING_HIGH)
-		cr_assert_eq(ouro_ws_send_piece(&peer.session, OURO_WS_TEXT,
-						(struct ouro_slice){ big, sizeof(big), NULL },
-						false),
+		cr_assert_eq(ouro_ws_session_send_piece(&peer.session, OURO_WS_TEXT,
+							(struct ouro_slice){ big, sizeof(big),
+									     NULL },
+							false),
 			     0);
 	cr_assert_eq(send_piece("b", true), -EAGAIN);
 	fake_drain(&peer.fake);
@@ -218,7 +222,8 @@ Test(ws_session_send, dropping_what_is_old)
 	cr_assert_eq(peer.endpoint.dropped_count, 1);
 	cr_assert_eq(peer.session.extra != NULL, true);
 	/* One that cannot ever wait. */
-	cr_assert_eq(ouro_ws_send_copy(&peer.session, OURO_WS_TEXT, ouro_str(big, 21)), -ENOBUFS);
+	cr_assert_eq(ouro_ws_session_send_copy(&peer.session, OURO_WS_TEXT, ouro_str(big, 21)),
+		     -ENOBUFS);
 	cr_assert_eq(peer.endpoint.dropped_count, 2);
 	fake_drain(&peer.fake);
 	expect_written(&peer,
@@ -258,7 +263,7 @@ Test(ws_session_send, a_close_is_behind_what_waits)
 	fill();
 	peer.fake.out_len = 0;
 	cr_assert_eq(send_text("waits"), 0);
-	cr_assert_eq(ouro_ws_close(&peer.session, 1000, ouro_str(NULL, 0)), 0);
+	cr_assert_eq(ouro_ws_session_close(&peer.session, 1000, ouro_str(NULL, 0)), 0);
 	expect_written(&peer,
 		       FRAMES({ FIN | TEXT, "waits", 5, 0 }, { FIN | CLOSE, "\x03\xe8", 2, 0 }));
 }
@@ -267,7 +272,7 @@ Test(ws_session_send, a_close_ends_a_message_in_pieces)
 {
 	cr_assert_eq(send_piece("a", false), 0);
 	cr_assert_eq(send_text("never"), 0);
-	cr_assert_eq(ouro_ws_close(&peer.session, 1000, ouro_str(NULL, 0)), 0);
+	cr_assert_eq(ouro_ws_session_close(&peer.session, 1000, ouro_str(NULL, 0)), 0);
 	expect_written(&peer, FRAMES({ TEXT, "a", 1, 0 }, { FIN | CLOSE, "\x03\xe8", 2, 0 }));
 }
 
