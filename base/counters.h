@@ -19,6 +19,9 @@
 	X(handler_timeouts, "handlers that ran into handler_timeout_ms")                           \
 	X(fibers_refused, "requests refused over fibers_max")                                      \
 	X(panics, "handlers, hooks and callbacks that panicked")                                   \
+	X(ws_upgrades, "connections that became WebSockets")                                       \
+	X(ws_messages_in, "WebSocket messages received")                                           \
+	X(ws_messages_out, "WebSocket messages sent")                                              \
 	X(bytes_received, "bytes received")                                                        \
 	X(bytes_sent, "bytes taken by the kernel")                                                 \
 	X(bytes_copied, "payload and head bytes moved in memory")                                  \

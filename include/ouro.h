@@ -16,5 +16,6 @@
 #include "ouro/server.h"
 #include "ouro/sse.h"
 #include "ouro/wait.h"
+#include "ouro/ws.h"
 
 #endif

@@ -6,6 +6,7 @@
 #include "server/ref.h"
 #include "server/server_private.h"
 #include "server/sse.h"
+#include "server/ws.h"
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -205,6 +206,10 @@ void ouro_exchange_look(struct ouro_ctx *ctx)
 {
 	if (ctx->closing || ctx->panicking || ctx->fiber)
 		return;
+	if (ctx->ws) {
+		ouro_ws_look(ctx);
+		return;
+	}
 	/* An answer that is complete has waited for middleware alone. */
 	if (ctx->response != OURO_RESPONSE_HELD && ouro_exchange_is_waiting(ctx))
 		return;

@@ -45,8 +45,10 @@ enum ouro_waiting {
 	OURO_WAITING_OFFLOAD,
 	OURO_WAITING_FILE,
 	OURO_WAITING_EVENT,
-	OURO_WAITING_INPUT, /* of a body that is saved: on the client ... */
-	OURO_WAITING_SAVE,  /* ... and on ourselves */
+	OURO_WAITING_MESSAGE, /* of a WebSocket ... */
+	OURO_WAITING_ROOM,    /* ... and to send one */
+	OURO_WAITING_INPUT,   /* of a body that is saved: on the client ... */
+	OURO_WAITING_SAVE,    /* ... and on ourselves */
 };
 
 /* What became of looking for a route. */
@@ -131,9 +133,10 @@ struct ouro_ctx {
 	uint8_t response; /* enum ouro_response_state */
 	bool keep_alive;
 	bool continue_sent;
-	bool is_head;  /* HEAD: the response has no body */
-	bool bodyless; /* by method or status the response has none */
-	bool chunked;  /* framing of the response */
+	bool upgrading; /* the answer says that the protocol changes, or has to */
+	bool is_head;   /* HEAD: the response has no body */
+	bool bodyless;  /* by method or status the response has none */
+	bool chunked;   /* framing of the response */
 	bool length_known;
 	bool body_finished; /* the handler was told of the end of the request body */
 	bool hold;          /* complete answers are held: middleware has yet to see them */
@@ -176,6 +179,7 @@ struct ouro_ctx {
 	struct ouro_ref_slot *ref;
 	struct ouro_event_stream *events;    /* the answer is one; NULL: not */
 	struct ouro_membership *memberships; /* the topics that it has */
+	struct ouro_ws_conn *ws; /* the connection is a WebSocket (server/ws.h); NULL: it is not */
 	struct ouro_deferred *deferred;
 	struct ouro_attribute_node *attributes;
 	struct ouro_held held;

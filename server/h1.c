@@ -5,6 +5,7 @@
 #include "server/decompress.h"
 #include "server/server_private.h"
 #include "server/sse.h"
+#include "server/ws.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -302,7 +303,7 @@ static bool is_saving(const struct ouro_ctx *ctx)
 /* One step; false when there is nothing to be done until something happens. */
 static bool step(struct ouro_ctx *ctx)
 {
-	if (ctx->closing)
+	if (ctx->closing || ctx->ws)
 		return false;
 	if (is_draining(ctx) &&
 	    (ctx->request == OURO_REQUEST_DONE || !ctx->keep_alive || !ouro_h1_may_drain(ctx))) {
@@ -395,6 +396,10 @@ void ouro_h1_advance(struct ouro_ctx *ctx)
 
 	while (step(ctx))
 		;
+	if (ctx->ws) {
+		ouro_ws_advance(ctx);
+		return;
+	}
 	if (ctx->closing || (ctx->request == OURO_REQUEST_HEAD && ctx->parser.head_bytes == 0 &&
 			     ctx->in.len == 0 && ctx->queue.bytes == 0)) {
 		leave_exchange(ctx);

@@ -30,6 +30,8 @@ static enum ouro_persistence persistence_of(const struct ouro_ctx *ctx)
 {
 	bool http_1_0 = ctx->parser.version_minor == 0 && ctx->head;
 
+	if (ctx->upgrading)
+		return OURO_PERSISTENCE_UPGRADE;
 	if (!ctx->keep_alive)
 		return OURO_PERSISTENCE_CLOSE;
 	return http_1_0 ? OURO_PERSISTENCE_KEEP_ALIVE : OURO_PERSISTENCE_DEFAULT;

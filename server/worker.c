@@ -8,6 +8,7 @@
 #include "server/server_private.h"
 #include "server/sse.h"
 #include "server/static.h"
+#include "server/ws.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -37,6 +38,7 @@ static void trim(struct ouro_worker *worker)
 	ouro_pool_trim(&worker->handed_over);
 	ouro_pool_trim(&worker->event_streams);
 	ouro_pool_trim(&worker->memberships);
+	ouro_ws_trim(worker);
 	ouro_static_trim(worker);
 	ouro_pipes_trim(&worker->pipes);
 	ouro_fibers_trim(&worker->fibers);
@@ -76,11 +78,14 @@ bool ouro_worker_is_finished(const struct ouro_worker *worker)
 }
 
 /* A connection between requests goes at once; one in a request goes after its response, and one with an event
- * stream, which has no end of its own, when that is ended. */
+ * stream, which has no end of its own, when that is ended; a WebSocket when its client has answered the
+ * close. */
 static void drain_conn(struct ouro_stream *stream)
 {
 	struct ouro_ctx *ctx = stream->user;
 
+	if (ouro_ws_drain(stream))
+		return;
 	if (stream->events == &ouro_h1_idle_events) {
 		ouro_stream_close(stream, OURO_CLOSE_FLUSH);
 		return;
@@ -171,6 +176,7 @@ static void init_pools(struct ouro_worker *worker)
 	ouro_pool_init(&worker->handed_over, ouro_handed_over_bytes());
 	ouro_pool_init(&worker->event_streams, ouro_event_stream_bytes());
 	ouro_pool_init(&worker->memberships, ouro_membership_bytes());
+	ouro_ws_open_worker(worker);
 }
 
 static void fini_pools(struct ouro_worker *worker)
@@ -183,6 +189,7 @@ static void fini_pools(struct ouro_worker *worker)
 	ouro_pool_fini(&worker->handed_over);
 	ouro_pool_fini(&worker->event_streams);
 	ouro_pool_fini(&worker->memberships);
+	ouro_ws_close_worker(worker);
 }
 
 static void open_listeners(struct ouro_worker *worker)

@@ -13,6 +13,7 @@
 #include "router/router.h"
 #include "server/coders.h"
 #include "server/head_cache.h"
+#include "ws/loop.h"
 
 #include <pthread.h>
 
@@ -44,8 +45,12 @@ struct ouro_worker {
 	struct ouro_pool handed_over;   /* memory that answers refer to (respond_pieces.c) */
 	struct ouro_pool event_streams; /* struct ouro_event_stream */
 	struct ouro_pool memberships;   /* struct ouro_membership */
-	struct ouro_pipes pipes;        /* for bodies that are saved */
-	struct ouro_fibers fibers;      /* handlers run on these */
+	struct ouro_pool ws_conns;      /* struct ouro_ws_conn */
+	struct ouro_pool ws_queued;     /* messages that their handlers have yet to take */
+	struct ouro_ws_loop ws;
+	struct ouro_ws_kind *ws_kinds; /* of those that are open (server/ws.h) */
+	struct ouro_pipes pipes;       /* for bodies that are saved */
+	struct ouro_fibers fibers;     /* handlers run on these */
 	struct ouro_file_cache *
 		*file_caches;   /* files of the program's own, then of each directory */
 	struct ouro_refs *refs; /* names that were given out */

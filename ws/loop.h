@@ -5,6 +5,7 @@
 
 #include "base/counters.h"
 #include "base/pool.h"
+#include "ouro/ws.h"
 #include "ws/deflate.h"
 #include "ws/frame.h"
 
@@ -43,18 +44,6 @@ void ouro_ws_loop_fini(struct ouro_ws_loop *loop);
 
 /* Gives half of what was not needed since the last call back to the system. Called now and then. */
 void ouro_ws_loop_trim(struct ouro_ws_loop *loop);
-
-/* What becomes of a message where output_bytes_max are queued already. */
-enum ouro_ws_overflow {
-	OURO_WS_OVERFLOW_WAIT,     /* -EAGAIN, and on_drain when there is room */
-	OURO_WS_OVERFLOW_DROP_NEW, /* it is dropped: -ENOBUFS */
-	OURO_WS_OVERFLOW_DROP_OLD, /* it is queued; older ones that wait may be dropped for it */
-	/* The connection is closed with 1008: -ENOBUFS. (1009 would say that what the peer sent
-	 * was too big.) */
-	OURO_WS_OVERFLOW_CLOSE,
-};
-
-#define OURO_WS_NEVER UINT32_MAX
 
 /* Zeros are replaced by the defaults that are said. */
 struct ouro_ws_endpoint_options {

@@ -276,6 +276,11 @@ static const struct ouro_stream_events stream_events = {
 	.on_close = on_close,
 };
 
+struct ouro_ws_session *ouro_ws_session_of(const struct ouro_stream *stream)
+{
+	return stream->events == &stream_events ? stream->user : NULL;
+}
+
 static uint16_t deflate_facts(const struct ouro_ws_deflate_params *deflate)
 {
 	unsigned facts = WS_DEFLATE;

@@ -81,6 +81,9 @@ void ouro_ws_session_open(struct ouro_ws_session *session, struct ouro_ws_endpoi
 			  struct ouro_stream *stream, const struct ouro_ws_deflate_params *deflate,
 			  void *user);
 
+/* The session that uses @stream; NULL where something else does. */
+struct ouro_ws_session *ouro_ws_session_of(const struct ouro_stream *stream);
+
 /* Takes bytes that came behind the handshake, before the stream gives more. Calls back. */
 void ouro_ws_take(struct ouro_ws_session *session, struct ouro_slice input);
 

@@ -31,6 +31,7 @@ class Installed:
         atexit.register(shutil.rmtree, self.root)
         run("meson", "install", "--no-rebuild", "-C", str(BUILD), "--destdir", str(self.root))
         config = next(self.root.rglob("ouro.pc"))
+        self.config = config
         # The files lie below the root, and their own prefix is what they were configured with.
         self.library = config.parent.parent
         prefix = next(self.root.rglob("include/ouro.h")).parent.parent
@@ -53,8 +54,11 @@ class Installed:
             # what they need, and what their archives would need may not be installed.
             behind = run(*self.pkg_config, "--print-requires-private", "ouro", env=self.env)
             names = [line.split()[0] for line in behind.splitlines()]
+            # Those that have no file for pkg-config stand in ours as they are.
+            bare = next(line for line in self.config.read_text().splitlines()
+                        if line.startswith("Libs.private:")).split()[1:]
             libs = [str(self.library / "libouro.a"), *run("pkg-config", "--libs", *names).split(),
-                    *flags]
+                    *bare, *flags]
         program = self.root / f"{name}-{linkage}-{os.path.basename(compiler[0])}"
         run(*compiler, "-O1", "-Wall", "-Wextra", "-Werror",
             *self.flags("--cflags", "ouro"), str(EXAMPLES / f"{name}.c"),

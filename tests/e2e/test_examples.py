@@ -15,6 +15,7 @@ from http_client import make_chunked, make_request
 from installed import BUILD, Installed, has_package
 from ouro_server import Server, environment, eventually, main
 from postgres import Database, find_programs
+from ws_client import BINARY, CLOSE, TEXT, WebSocket
 
 SANITIZED = "sanitize" in os.environ.get("SANITIZE", "")
 # A sanitized library needs the program to be sanitized too: then it is what was built with it.
@@ -476,6 +477,29 @@ class Wait(Example):
         self.assert_answers(self.ask("POST", "/publish", body=b"x"), 200, b"0\n")
 
 
+class WebSockets(Example):
+    name = "ws"
+
+    def test_in_a_straight_line(self):
+        with WebSocket(self.server.address, "/echo") as websocket:
+            websocket.say(BINARY, b"one")
+            self.assertEqual(websocket.hear(), (BINARY, b"one"))
+            websocket.say(TEXT, b"x" * 70000)
+            self.assertEqual(websocket.hear(), (CLOSE, struct.pack(">H", 1009)))
+
+    def test_in_callbacks(self):
+        with WebSocket(self.server.address, "/count", deflate=True) as websocket:
+            self.assertEqual(websocket.hear(), (TEXT, b"say something"))
+            for index in (1, 2):
+                websocket.say(TEXT, b"x" * 1000)
+                self.assertEqual(websocket.hear(),
+                                 (TEXT, b"message %d had 1000 bytes" % index))
+            self.assertEqual(websocket.leave(), (CLOSE, b"\x03\xe8"))
+
+    def test_one_that_does_not_ask_for_it(self):
+        self.assertEqual(self.get("/count").status, 426)
+
+
 class EmbedLibuv(Example):
     name = "embed_libuv"
     packages = ("libuv",)
@@ -610,8 +634,8 @@ class Events(Example):
         self.assertTrue(back.read_until(b"\n\n").endswith(b"\ndata: missed\n\n"))
 
 
-for example in (Hello, Echo, Send, Files, Receive, Groups, Hooks, Data, Upload, Wait, Events, EmbedLibuv,
-                Postgres):
+for example in (Hello, Echo, Send, Files, Receive, Groups, Hooks, Data, Upload, Wait, WebSockets, Events,
+                EmbedLibuv, Postgres):
     for linked in LINKAGES:
         cls_name = example.__name__ + linked.capitalize()
         globals()[cls_name] = type(cls_name, (example, unittest.TestCase), {"linkage": linked})

@@ -1,0 +1,408 @@
+/* WebSockets of a worker: see server/ws.h. */
+#include "server/ws.h"
+
+#include "server/server_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const struct ouro_ws_events session_events;
+
+/* ---- A worker's ---- */
+
+static uint32_t host_now_ms(void *arg)
+{
+	const struct ouro_worker *worker = arg;
+
+	return ouro_loop_ms(&worker->loop);
+}
+
+static bool host_is_scarce(void *arg, struct ouro_buf *buf)
+{
+	struct ouro_worker *worker = arg;
+	struct ouro_recvpool *pool = &worker->loop.backend->recvpool;
+
+	return ouro_recvpool_owns(pool, buf) && ouro_recvpool_is_scarce(pool);
+}
+
+void ouro_ws_open_worker(struct ouro_worker *worker)
+{
+	const struct ouro_ws_host host = {
+		.now_ms = host_now_ms,
+		.is_scarce = host_is_scarce,
+		.arg = worker,
+		.counters = &worker->loop.counters,
+	};
+	const struct ouro_ws_loop_options options = { 0 };
+
+	ouro_ws_loop_init(&worker->ws, &host, &options);
+	ouro_pool_init(&worker->ws_conns, sizeof(struct ouro_ws_conn));
+	ouro_pool_init(&worker->ws_queued, sizeof(struct ouro_ws_queued));
+}
+
+void ouro_ws_close_worker(struct ouro_worker *worker)
+{
+	assert(!worker->ws_kinds);
+	ouro_ws_loop_fini(&worker->ws);
+	ouro_pool_fini(&worker->ws_conns);
+	ouro_pool_fini(&worker->ws_queued);
+}
+
+void ouro_ws_trim(struct ouro_worker *worker)
+{
+	ouro_ws_loop_trim(&worker->ws);
+	ouro_pool_trim(&worker->ws_conns);
+	ouro_pool_trim(&worker->ws_queued);
+}
+
+bool ouro_ws_drain(struct ouro_stream *stream)
+{
+	struct ouro_ws_session *session = ouro_ws_session_of(stream);
+
+	if (!session)
+		return false;
+	/* One that is closing already has a deadline for that. */
+	ouro_ws_session_close(session, OURO_WS_CODE_GOING_AWAY, OURO_STR(""));
+	return true;
+}
+
+/* ---- Kinds ---- */
+
+static bool is_kind(const struct ouro_ws_kind *kind, const struct ouro_ws_endpoint_options *options,
+		    const struct ouro_ws_callbacks *callbacks)
+{
+	/* Neither has padding. */
+	static_assert(sizeof(*options) == 10 * sizeof(uint32_t), "compared byte by byte");
+	static_assert(sizeof(*callbacks) == 4 * sizeof(ouro_handler_fn), "likewise");
+	return memcmp(&kind->given, options, sizeof(*options)) == 0 &&
+	       memcmp(&kind->callbacks, callbacks, sizeof(*callbacks)) == 0;
+}
+
+/* A program has few of them; one that makes options up for each connection must not have all of them
+ * compared. */
+enum { KINDS_LOOKED_AT = 16 };
+
+static struct ouro_ws_kind *kind_get(struct ouro_worker *worker,
+				     const struct ouro_ws_endpoint_options *options,
+				     const struct ouro_ws_callbacks *callbacks)
+{
+	struct ouro_ws_kind *kind = worker->ws_kinds;
+
+	for (int i = 0; kind && i < KINDS_LOOKED_AT; i++, kind = kind->next)
+		if (is_kind(kind, options, callbacks)) {
+			kind->uses++;
+			return kind;
+		}
+	kind = malloc(sizeof(*kind));
+	if (!kind)
+		return NULL;
+	*kind = (struct ouro_ws_kind){
+		.next = worker->ws_kinds, .uses = 1, .given = *options, .callbacks = *callbacks
+	};
+	ouro_ws_endpoint_init(&kind->endpoint, &worker->ws, &session_events, options);
+	worker->ws_kinds = kind;
+	return kind;
+}
+
+static void kind_put(struct ouro_worker *worker, struct ouro_ws_kind *kind)
+{
+	struct ouro_ws_kind **at = &worker->ws_kinds;
+
+	if (--kind->uses > 0)
+		return;
+	while (*at != kind)
+		at = &(*at)->next;
+	*at = kind->next;
+	free(kind);
+}
+
+/* ---- Connections ---- */
+
+struct ouro_ws_conn *ouro_ws_conn_create(struct ouro_worker *worker,
+					 const struct ouro_ws_endpoint_options *options,
+					 const struct ouro_ws_callbacks *callbacks)
+{
+	struct ouro_ws_conn *conn = ouro_pool_get(&worker->ws_conns);
+
+	if (!conn)
+		return NULL;
+	*conn = (struct ouro_ws_conn){ .worker = worker };
+	conn->kind = kind_get(worker, options, callbacks);
+	if (!conn->kind) {
+		ouro_pool_put(&worker->ws_conns, conn);
+		return NULL;
+	}
+	return conn;
+}
+
+bool ouro_ws_conn_pop(struct ouro_ws_conn *conn, struct ouro_ws_message *message)
+{
+	struct ouro_ws_queued *queued = conn->first;
+
+	if (!queued)
+		return false;
+	conn->first = queued->next;
+	if (!conn->first)
+		conn->last = NULL;
+	conn->queued_count--;
+	conn->queued_bytes -= (uint32_t)queued->slice.len;
+	message->type = queued->type;
+	message->slice = queued->slice;
+	message->data = ouro_str(queued->slice.ptr, queued->slice.len);
+	ouro_pool_put(&conn->worker->ws_queued, queued);
+	return true;
+}
+
+void ouro_ws_conn_destroy(struct ouro_ws_conn *conn)
+{
+	struct ouro_worker *worker = conn->worker;
+	struct ouro_ws_message message;
+
+	while (ouro_ws_conn_pop(conn, &message))
+		ouro_buf_unref(message.slice.buf);
+	kind_put(worker, conn->kind);
+	ouro_pool_put(&worker->ws_conns, conn);
+}
+
+void ouro_ws_conn_open(struct ouro_ws_conn *conn, struct ouro_ctx *ctx,
+		       const struct ouro_ws_deflate_params *deflate)
+{
+	struct ouro_timers *timers = &ctx->worker->loop.timers;
+
+	conn->ctx = ctx;
+	ctx->ws = conn;
+	if (ouro_timer_is_set(&ctx->limit_timer))
+		ouro_timer_stop(timers, &ctx->limit_timer);
+	if (ctx->input_paused) {
+		ctx->input_paused = false;
+		ouro_stream_set_reading(ctx->stream, true);
+	}
+	ouro_ws_session_open(&conn->session, &conn->kind->endpoint, ctx->stream, deflate, conn);
+}
+
+static bool is_straight(const struct ouro_ws_conn *conn)
+{
+	return !conn->kind->callbacks.on_message;
+}
+
+/* Whether somebody may yet use the exchange. */
+static bool is_in_use(const struct ouro_ctx *ctx)
+{
+	return ctx->fiber || ouro_exchange_is_waiting(ctx) || (ctx->ref && !is_straight(ctx->ws));
+}
+
+void ouro_ws_look(struct ouro_ctx *ctx)
+{
+	struct ouro_ws_session *session = &ctx->ws->session;
+
+	if (ctx->panic_message)
+		ouro_ws_session_close(session, OURO_WS_CODE_INTERNAL, OURO_STR(""));
+	else if (is_straight(ctx->ws) && !ouro_exchange_is_waiting(ctx))
+		ouro_ws_session_close(session, OURO_WS_CODE_NORMAL, OURO_STR(""));
+}
+
+static void let_go(struct ouro_ws_conn *conn)
+{
+	struct ouro_ctx *ctx = conn->ctx;
+
+	conn->data = ctx->data;
+	conn->ctx = NULL;
+	ouro_exchange_destroy(ctx);
+}
+
+/* Gives the exchange back once it is of no more use. From the loop. */
+static void settle(struct ouro_ws_conn *conn)
+{
+	if (conn->ctx && !is_in_use(conn->ctx))
+		let_go(conn);
+}
+
+/* ---- Callbacks ---- */
+
+struct callback {
+	const struct ouro_ws_conn *conn;
+	ouro_handler_fn fn; /* NULL: on_message */
+	const struct ouro_ws_message *message;
+};
+
+static void run_callback(struct ouro_ctx *ctx)
+{
+	const struct callback *callback = ctx->callback_arg;
+
+	if (callback->fn)
+		callback->fn(ctx);
+	else
+		callback->conn->kind->callbacks.on_message(ctx, callback->message);
+}
+
+/* An exchange for a callback, in which there is no request. */
+static bool lease(struct ouro_ws_conn *conn)
+{
+	struct ouro_ctx *ctx = ouro_exchange_create(conn->worker, conn->session.stream);
+
+	if (!ctx)
+		return false;
+	ctx->head = "";
+	ctx->request = OURO_REQUEST_DONE;
+	ctx->response = OURO_RESPONSE_DONE;
+	ctx->data = conn->data;
+	ctx->ws = conn;
+	conn->ctx = ctx;
+	return true;
+}
+
+static void call(struct ouro_ws_conn *conn, struct callback callback)
+{
+	callback.conn = conn;
+	if (!conn->ctx && !lease(conn)) {
+		ouro_ws_abort(&conn->session);
+		return;
+	}
+	conn->ctx->callback_arg = &callback;
+	ouro_exchange_call(conn->ctx, run_callback);
+	settle(conn);
+}
+
+/* ---- Events of a session ---- */
+
+/* Keeps @message until the handler takes it. 0 or -ENOMEM. */
+static int push(struct ouro_ws_conn *conn, enum ouro_ws_opcode type, struct ouro_slice message)
+{
+	struct ouro_ws_queued *queued = ouro_pool_get(&conn->worker->ws_queued);
+	struct ouro_buf *own = NULL;
+
+	if (!queued)
+		return -ENOMEM;
+	if (!message.buf || host_is_scarce(conn->worker, message.buf)) {
+		own = ouro_buf_create((uint32_t)message.len);
+		if (!own) {
+			ouro_pool_put(&conn->worker->ws_queued, queued);
+			return -ENOMEM;
+		}
+		if (message.len > 0)
+			memcpy(own->data, message.ptr, message.len);
+		ouro_counter_add(&conn->worker->loop.counters.bytes_copied, message.len);
+		message = (struct ouro_slice){ own->data, message.len, own };
+	} else {
+		ouro_buf_ref(message.buf);
+	}
+	*queued = (struct ouro_ws_queued){ NULL, type, message };
+	if (conn->last)
+		conn->last->next = queued;
+	else
+		conn->first = queued;
+	conn->last = queued;
+	conn->queued_count++;
+	conn->queued_bytes += (uint32_t)message.len;
+	return 0;
+}
+
+/* For a handler in a straight line. */
+static void give(struct ouro_ws_conn *conn, enum ouro_ws_opcode type, struct ouro_slice message)
+{
+	struct ouro_ctx *ctx = conn->ctx;
+
+	if (!ctx)
+		return;
+	if (push(conn, type, message)) {
+		ouro_ws_session_close(&conn->session, OURO_WS_CODE_INTERNAL, OURO_STR(""));
+		return;
+	}
+	if (ctx->waiting == OURO_WAITING_MESSAGE) {
+		ouro_ctx_wake(ctx, 0);
+		settle(conn);
+	} else if (conn->queued_count >= OURO_WS_QUEUED_MAX ||
+		   conn->queued_bytes >= OURO_WS_QUEUED_BYTES_MAX) {
+		ouro_ws_pause(&conn->session);
+	}
+}
+
+static void on_message(struct ouro_ws_session *session, enum ouro_ws_opcode opcode,
+		       struct ouro_slice slice)
+{
+	struct ouro_ws_conn *conn = session->user;
+	const struct ouro_ws_message message = { opcode, ouro_str(slice.ptr, slice.len), slice };
+
+	ouro_counter_add(&conn->worker->loop.counters.ws_messages_in, 1);
+	if (is_straight(conn))
+		give(conn, opcode, slice);
+	else
+		call(conn, (struct callback){ .message = &message });
+}
+
+static void on_drain(struct ouro_ws_session *session)
+{
+	struct ouro_ws_conn *conn = session->user;
+
+	if (!is_straight(conn)) {
+		if (conn->kind->callbacks.on_drain)
+			call(conn, (struct callback){ .fn = conn->kind->callbacks.on_drain });
+	} else if (conn->ctx && conn->ctx->waiting == OURO_WAITING_ROOM) {
+		ouro_ctx_wake(conn->ctx, 0);
+		settle(conn);
+	}
+}
+
+static void on_close(struct ouro_ws_session *session, const struct ouro_ws_end *end)
+{
+	struct ouro_ws_conn *conn = session->user;
+	struct ouro_stream *stream = session->stream;
+	struct ouro_worker *worker = conn->worker;
+
+	conn->end = end;
+	if (!is_straight(conn) && conn->kind->callbacks.on_close)
+		call(conn, (struct callback){ .fn = conn->kind->callbacks.on_close });
+	if (conn->ctx) {
+		ouro_exchange_gone(conn->ctx);
+		let_go(conn);
+	}
+	ouro_ws_conn_destroy(conn);
+	stream->events = &ouro_h1_idle_events;
+	stream->user = worker;
+	stream->events->on_close(stream, end->error);
+}
+
+static const struct ouro_ws_events session_events = {
+	.on_message = on_message,
+	.on_drain = on_drain,
+	.on_close = on_close,
+};
+
+/* ---- Going on ---- */
+
+/* The session takes what the exchange has received behind the handshake. */
+static void begin(struct ouro_ws_conn *conn)
+{
+	struct ouro_ctx *ctx = conn->ctx;
+	struct ouro_stream *stream = ctx->stream;
+	struct ouro_inq queue = ctx->queue;
+	struct ouro_slice in = ctx->in;
+	bool is_held = ctx->in_is_held, peer_ended = ctx->peer_ended;
+
+	/* The exchange may be gone before all is taken. */
+	ctx->queue = (struct ouro_inq){ .pool = queue.pool };
+	ctx->in = (struct ouro_slice){ 0 };
+	ctx->in_is_held = false;
+	conn->begun = true;
+	if (!is_straight(conn) && conn->kind->callbacks.on_open)
+		call(conn, (struct callback){ .fn = conn->kind->callbacks.on_open });
+	else
+		settle(conn);
+	do {
+		if (in.len > 0)
+			ouro_ws_take(&conn->session, in);
+		if (is_held)
+			ouro_buf_unref(in.buf);
+		is_held = true;
+	} while (ouro_inq_pop(&queue, &in));
+	if (peer_ended)
+		stream->events->on_end(stream);
+}
+
+void ouro_ws_advance(struct ouro_ctx *ctx)
+{
+	if (ctx->ws->begun)
+		settle(ctx->ws);
+	else
+		begin(ctx->ws);
+}

@@ -1,0 +1,86 @@
+/* WebSockets of a worker: what a connection has once it is one, between its session (ws/session.h) and
+ * its handler. In a straight line the handler's exchange stays; in callback style there is one for each
+ * callback, and an idle connection has this alone. */
+#ifndef OURO_SERVER_WS_H
+#define OURO_SERVER_WS_H
+
+#include "ouro/ws.h"
+#include "server/exchange.h"
+#include "ws/session.h"
+
+enum {
+	OURO_WS_QUEUED_MAX = 64, /* messages that nobody has taken, before reading stops ... */
+	OURO_WS_QUEUED_BYTES_MAX = 64 * 1024, /* ... and bytes of them */
+};
+
+struct ouro_ws_callbacks {
+	ouro_handler_fn on_open;
+	ouro_ws_message_fn on_message; /* NULL: not callback style, whatever else is set */
+	ouro_handler_fn on_drain;
+	ouro_handler_fn on_close;
+};
+
+/* What connections with the same options share; it goes with the last of them. */
+struct ouro_ws_kind {
+	struct ouro_ws_kind *next;
+	uint32_t uses;
+	struct ouro_ws_endpoint_options given;
+	struct ouro_ws_callbacks callbacks;
+	struct ouro_ws_endpoint endpoint;
+};
+
+/* A message that the handler has yet to take; it holds its buffer. */
+struct ouro_ws_queued {
+	struct ouro_ws_queued *next;
+	enum ouro_ws_opcode type;
+	struct ouro_slice slice;
+};
+
+struct ouro_ws_conn {
+	struct ouro_ws_session session; /* its user is this */
+	struct ouro_worker *worker;
+	struct ouro_ws_kind *kind;
+	struct ouro_ctx *ctx; /* NULL: the handler is over, or none of its callbacks runs */
+	void *data;           /* the handler's own, between callbacks */
+	const char *protocol;
+	const struct ouro_ws_end *end; /* while that is told; NULL: not closed yet */
+	struct ouro_ws_queued *first, *last;
+	uint32_t queued_bytes;
+	uint16_t queued_count;
+	bool begun; /* it has what was received behind the handshake */
+};
+
+static_assert(sizeof(struct ouro_ws_conn) <= 192, "a server has many idle WebSockets");
+
+/* ---- A worker's ---- */
+
+void ouro_ws_open_worker(struct ouro_worker *worker);
+void ouro_ws_close_worker(struct ouro_worker *worker);
+
+/* Gives back what was not needed. */
+void ouro_ws_trim(struct ouro_worker *worker);
+
+/* Where @stream is a WebSocket's, begins to close it, for the server is going. */
+bool ouro_ws_drain(struct ouro_stream *stream);
+
+/* ---- A connection's ---- */
+
+/* What a connection is to have, made before the 101 is written, for memory may be short. NULL: it is. It is
+ * opened then, or destroyed. */
+struct ouro_ws_conn *ouro_ws_conn_create(struct ouro_worker *worker,
+					 const struct ouro_ws_endpoint_options *options,
+					 const struct ouro_ws_callbacks *callbacks);
+void ouro_ws_conn_destroy(struct ouro_ws_conn *conn);
+void ouro_ws_conn_open(struct ouro_ws_conn *conn, struct ouro_ctx *ctx,
+		       const struct ouro_ws_deflate_params *deflate);
+
+/* Takes the oldest message, with its reference; false: there is none. */
+bool ouro_ws_conn_pop(struct ouro_ws_conn *conn, struct ouro_ws_message *message);
+
+/* The handler's part, or one of its callbacks, is over: closes where it should. */
+void ouro_ws_look(struct ouro_ctx *ctx);
+
+/* Goes on after something in the exchange has changed, which may be gone afterwards. From the loop. */
+void ouro_ws_advance(struct ouro_ctx *ctx);
+
+#endif
