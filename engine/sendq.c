@@ -130,7 +130,7 @@ static int add_block(struct ouro_sendq *sendq)
 	if (!large)
 		return -ENOMEM;
 	init_block(&large->block, OURO_SENDQ_SEGMENTS, large->iov, large->buf, large->offset);
-	if (sendq->head == &sendq->first && !sendq->send.op.in_flight) {
+	if (sendq->tail == &sendq->first && !sendq->send.op.in_flight) {
 		/* What a turn wrote leaves as one send, so the few of the first block move over. */
 		move_segments(&sendq->first, &large->block);
 		sendq->head = &large->block;

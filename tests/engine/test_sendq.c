@@ -103,6 +103,8 @@ Test(sendq, random_operations_do_as_a_flat_string)
 			size_t len = (size_t)(rand() % (rand() % 8 ? 100 : 8000));
 			size_t gathered = check_gather(sendq);
 
+			/* Blocks are added in another way while a send is in flight. */
+			sendq->send.op.in_flight = rand() % 2;
 			switch (rand() % 5) {
 			case 0:
 				append(sendq, len);
@@ -119,6 +121,7 @@ Test(sendq, random_operations_do_as_a_flat_string)
 				break;
 			}
 		}
+		sendq->send.op.in_flight = false;
 		while (sendq->bytes > 0)
 			consume(sendq, check_gather(sendq));
 		ouro_sendq_destroy(sendq);
@@ -154,6 +157,26 @@ Test(sendq, pieces_rendered_one_after_the_other_are_one_segment)
 		render(sendq, 100, 100);
 	ouro_sendq_gather(sendq, &send);
 	cr_assert_eq(send.msg.msg_iovlen, 1);
+	ouro_sendq_destroy(sendq);
+}
+
+/* A send takes a part of the first block while others are added behind it. */
+Test(sendq, blocks_behind_a_first_one_that_was_sent_in_part_are_kept)
+{
+	struct ouro_sendq *sendq = ouro_sendq_create(&pools);
+
+	queued = consumed = 0;
+	for (int i = 0; i < OURO_SENDQ_FIRST_SEGMENTS; i++)
+		append(sendq, 10);
+	check_gather(sendq);
+	sendq->send.op.in_flight = true;
+	append(sendq, 10);
+	sendq->send.op.in_flight = false;
+	consume(sendq, 15);
+	for (int i = 0; i < 3 * OURO_SENDQ_SEGMENTS; i++)
+		append(sendq, 10);
+	while (sendq->bytes > 0)
+		consume(sendq, check_gather(sendq));
 	ouro_sendq_destroy(sendq);
 }
 
