@@ -368,8 +368,9 @@ static void start(struct site *site)
 	worker->listeners = calloc(1, sizeof(*worker->listeners));
 	worker->listen_fds = calloc(1, sizeof(*worker->listen_fds));
 	worker->listen_fds[0] = SIM_LISTENER_FD;
-	if (ouro_offload_create(&server->offload, 2, 4) || ouro_server_compile(server) ||
-	    ouro_static_open_roots(server) || ouro_worker_open(worker))
+	if (ouro_offload_create(&server->offload, 2, site->offload_queue_max) ||
+	    ouro_server_compile(server) || ouro_static_open_roots(server) ||
+	    ouro_worker_open(worker))
 		sim_fail("cannot open the worker: %s", site->logged);
 	site->worker = worker;
 	site->loop = &worker->loop;
@@ -390,6 +391,7 @@ static void create(struct site *site, const struct ouro_options *options,
 	o.connections_max = o.connections_max ? o.connections_max : 64;
 	o.log = write_log;
 	o.log_arg = site;
+	site->offload_queue_max = o.offload_queue_max ? o.offload_queue_max : 4;
 	sim_prepare(settings ? settings : &calm);
 	if (ouro_server_create(&site->server, &o))
 		sim_fail("cannot create the server: %s", site->logged);

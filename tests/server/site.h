@@ -20,6 +20,8 @@ struct site {
 	struct ouro_worker *worker;
 	struct ouro_loop *loop;
 	struct sim *sim;
+	uint32_t
+		offload_queue_max; /* 4, unless the options say more: it is to be full now and then */
 	char logged[SITE_LOG_BYTES]; /* every line, with line ends */
 };
 

@@ -171,7 +171,9 @@ static void run(uint64_t seed)
 
 	dice = seed;
 	files_options = (struct ouro_files_options){ .revalidate_ms = 20, .cached_files_max = 4 };
-	site_open_with(&site, NULL, &settings, set_up_files);
+	/* However slow the threads are, there is room for the work of all clients: none is 503. */
+	site_open_with(&site, &(struct ouro_options){ .offload_queue_max = 64 }, &settings,
+		       set_up_files);
 	for (int i = 0; i < STEPS; i++) {
 		act(&clients[roll(CLIENTS)]);
 		if (roll(3) == 0)
