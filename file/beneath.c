@@ -124,8 +124,10 @@ static int resolve(const struct ouro_file_root *root, struct ouro_str path, bool
 	text[path.len] = '\0';
 	if (!root->walk) {
 		fd = by_kernel(root, text, cached, flags);
-		/* Filters answer calls that they do not know with either. */
-		if (fd != -ENOSYS && fd != -EPERM)
+		/* Filters answer calls that they do not know with one of the first two. While others
+		 * rename without pause the kernel is never sure; the walk, which holds each directory
+		 * that it has come through, needs not be. */
+		if (fd != -ENOSYS && fd != -EPERM && fd != -ESTALE)
 			return fd;
 	}
 	if (cached)
