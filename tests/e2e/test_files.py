@@ -411,6 +411,15 @@ class Changing(unittest.TestCase):
         self.assertEqual(connection.read_head().value("content-length"), str(LARGE))
         return connection
 
+    def test_clients_that_go_do_not_end_the_server(self):
+        """sendfile(2) raises SIGPIPE, which would: its default is what the server has here."""
+        server = self.serve()
+        for _ in range(20):
+            connection = self.slow_client(server)
+            connection.close()
+        self.assertEqual(server.get("/files/file").body, self.content)
+        self.assertFalse(server.has_ended())
+
     def test_a_file_that_was_cut_ends_the_connection(self):
         connection = self.slow_client(self.serve())
         os.truncate(self.root / "file", LARGE // 2)
