@@ -155,6 +155,36 @@ Test(conn_file, drains_at_the_low_mark_like_memory)
 	ouro_buf_unref(file);
 }
 
+/* The threshold is CORK_BYTES_MIN of conn_file.c. */
+Test(conn_file, goes_out_in_full_segments_where_it_is_large)
+{
+	enum { LARGE = 256 * 1024 };
+	struct ouro_buf *file = rig_file(LARGE);
+	struct rig rig;
+	struct rig_conn *conn;
+
+	rig_open(&rig, &(struct rig_options){ .sim = { .window = 1000 } });
+	conn = rig_connect(&rig);
+	ouro_stream_write_file(conn->stream, file, 0, LARGE - 1);
+	sim_settle(&rig.loop);
+	cr_assert_eq(sim_peer_cork_count(conn->peer), 0);
+	sim_peer_set_reading(conn->peer, false);
+	ouro_stream_write_file(conn->stream, file, 0, LARGE);
+	sim_settle(&rig.loop);
+	cr_assert(sim_peer_is_corked(conn->peer));
+	/* What follows it must not be held back, nor what ends with it. */
+	rig_say(conn, "behind it");
+	sim_peer_set_reading(conn->peer, true);
+	sim_settle(&rig.loop);
+	cr_assert_not(sim_peer_is_corked(conn->peer));
+	ouro_stream_write_file(conn->stream, file, 0, LARGE);
+	sim_settle(&rig.loop);
+	cr_assert_not(sim_peer_is_corked(conn->peer));
+	cr_assert_eq(sim_peer_cork_count(conn->peer), 2);
+	rig_close(&rig);
+	ouro_buf_unref(file);
+}
+
 Test(conn_file, is_refused_by_a_connection_that_closes)
 {
 	struct ouro_buf *file = rig_file(10);

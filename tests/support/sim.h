@@ -121,8 +121,10 @@ size_t sim_peer_unread(const struct sim_peer *peer);
 
 /* What the peer has seen of the other side. */
 bool sim_peer_is_accepted(const struct sim_peer *peer);
-bool sim_peer_saw_end(const struct sim_peer *peer);   /* FIN */
-bool sim_peer_saw_reset(const struct sim_peer *peer); /* what had not been read is lost */
-bool sim_peer_is_over(const struct sim_peer *peer);   /* either, and the socket is closed */
+bool sim_peer_saw_end(const struct sim_peer *peer);        /* FIN */
+bool sim_peer_saw_reset(const struct sim_peer *peer);      /* what had not been read is lost */
+bool sim_peer_is_corked(const struct sim_peer *peer);      /* segments that are not full wait ... */
+uint32_t sim_peer_cork_count(const struct sim_peer *peer); /* ... and how often that was begun */
+bool sim_peer_is_over(const struct sim_peer *peer);        /* either, and the socket is closed */
 
 #endif

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <sys/socket.h>
@@ -65,6 +66,9 @@ int __wrap_setsockopt(int fd, int level, int name, const void *value, socklen_t 
 		const struct linger *linger = value;
 
 		socket->linger_zero = linger->l_onoff && linger->l_linger == 0;
+	} else if (level == IPPROTO_TCP && name == TCP_CORK) {
+		socket->is_corked = *(const int *)value != 0;
+		socket->cork_count += socket->is_corked;
 	}
 	return 0;
 }

@@ -230,3 +230,13 @@ bool sim_peer_is_over(const struct sim_peer *peer)
 {
 	return peer->closed;
 }
+
+uint32_t sim_peer_cork_count(const struct sim_peer *peer)
+{
+	return peer->cork_count;
+}
+
+bool sim_peer_is_corked(const struct sim_peer *peer)
+{
+	return peer->is_corked;
+}

@@ -29,6 +29,8 @@ struct sim_peer {
 	bool closed;               /* gone for the peer too */
 	bool fin_sent;
 	bool linger_zero; /* closing resets */
+	bool is_corked;   /* TCP_CORK is on */
+	uint32_t cork_count;
 
 	/* Between them. */
 	struct sim_bytes inbound; /* sent by the peer, not received */
