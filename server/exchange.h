@@ -177,8 +177,7 @@ struct ouro_ctx {
 	struct ouro_offload_wait *job;
 	struct ouro_save *save; /* the body is being saved; NULL: not */
 	struct ouro_ref_slot *ref;
-	struct ouro_event_stream *events;    /* the answer is one; NULL: not */
-	struct ouro_membership *memberships; /* the topics that it has */
+	struct ouro_event_stream *events; /* the answer is one; NULL: not */
 	struct ouro_ws_conn *ws; /* the connection is a WebSocket (server/ws.h); NULL: it is not */
 	struct ouro_deferred *deferred;
 	struct ouro_attribute_node *attributes;

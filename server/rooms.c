@@ -1,5 +1,5 @@
-/* Rooms: the server's hub (hub/hub.h), and contexts as its subscribers, each in the format that its answer
- * has. */
+/* Rooms: the server's hub (hub/hub.h), and event streams and WebSockets as its subscribers, each in its own
+ * format. */
 #include "server/rooms.h"
 
 #include "hub/hub.h"
@@ -7,12 +7,13 @@
 #include "ouro/sse.h"
 #include "server/server_private.h"
 #include "server/sse.h"
+#include "server/ws.h"
 
 #include <errno.h>
 #include <stddef.h>
 
 /* How messages are encoded; each by its own function in @formats, in this order. */
-enum { FORMAT_EVENT = OURO_HUB_PLAIN + 1 };
+enum { FORMAT_EVENT = OURO_HUB_PLAIN + 1, FORMAT_FRAME };
 
 static_assert((int)OURO_HUB_FIELD_BYTES_MAX == (int)OURO_SSE_ID_BYTES_MAX &&
 		      (int)OURO_HUB_FIELD_BYTES_MAX == (int)OURO_SSE_NAME_BYTES_MAX,
@@ -20,8 +21,9 @@ static_assert((int)OURO_HUB_FIELD_BYTES_MAX == (int)OURO_SSE_ID_BYTES_MAX &&
 
 struct ouro_membership {
 	struct ouro_subscription sub; /* first */
-	struct ouro_ctx *ctx;
-	struct ouro_membership *next; /* of @ctx */
+	struct ouro_worker *worker;
+	struct ouro_subscriber *subscriber;
+	struct ouro_membership *next; /* of @subscriber */
 };
 
 size_t ouro_membership_bytes(void)
@@ -60,9 +62,25 @@ static struct ouro_hub_encoding *encode_event(void *arg, const struct ouro_hub_m
 	return encoding;
 }
 
+/* A whole frame, which is not masked and so the same for all (RFC 6455, 5.1). */
+static struct ouro_hub_encoding *encode_frame(void *arg, const struct ouro_hub_message *message)
+{
+	const struct ouro_hub_content *content = ouro_hub_message_content(message);
+	struct ouro_hub_encoding *encoding =
+		ouro_hub_encoding_create(ouro_ws_message_bytes(content->data.len));
+
+	(void)arg;
+	if (encoding)
+		ouro_ws_message_write(content->kind == OURO_HUB_TEXT ? OURO_WS_TEXT
+								     : OURO_WS_BINARY,
+				      content->data, encoding->bytes);
+	return encoding;
+}
+
 int ouro_rooms_create(struct ouro_server *server)
 {
-	static const struct ouro_hub_format formats[] = { { .encode = encode_event } };
+	static const struct ouro_hub_format formats[] = { { .encode = encode_event },
+							  { .encode = encode_frame } };
 	const struct ouro_options *options = &server->options;
 	const struct ouro_hub_options hub_options = {
 		.formats = formats,
@@ -137,23 +155,28 @@ void ouro_rooms_disown(struct ouro_worker *worker)
 
 /* ---- Subscribers ---- */
 
+static struct ouro_subscriber *subscriber_of(struct ouro_subscription *sub)
+{
+	return ((struct ouro_membership *)(void *)sub)->subscriber;
+}
+
 static void event_on_message(struct ouro_subscription *sub, const struct ouro_hub_message *message,
 			     struct ouro_slice bytes)
 {
-	struct ouro_membership *member = (struct ouro_membership *)(void *)sub;
 	const struct ouro_sse_encoded event = { bytes, ouro_hub_message_content(message)->key };
+	struct ouro_subscriber *subscriber = subscriber_of(sub);
 
-	if (!ouro_event_stream_deliver(member->ctx, &event))
-		ouro_rooms_leave(member->ctx);
+	if (!ouro_event_stream_deliver(subscriber, &event))
+		ouro_rooms_leave(subscriber);
 }
 
 static void event_on_gap(struct ouro_subscription *sub, struct ouro_hub_id up_to)
 {
-	struct ouro_membership *member = (struct ouro_membership *)(void *)sub;
+	struct ouro_subscriber *subscriber = subscriber_of(sub);
 
 	(void)up_to;
-	if (!ouro_event_stream_tell_gap(member->ctx))
-		ouro_rooms_leave(member->ctx);
+	if (!ouro_event_stream_tell_gap(subscriber))
+		ouro_rooms_leave(subscriber);
 }
 
 static const struct ouro_subscriber_ops event_ops = {
@@ -161,25 +184,61 @@ static const struct ouro_subscriber_ops event_ops = {
 	.on_gap = event_on_gap,
 };
 
-/* How @ctx takes messages: by what its answer is. 0 or the error for the caller. */
+static void ws_on_message(struct ouro_subscription *sub, const struct ouro_hub_message *message,
+			  struct ouro_slice bytes)
+{
+	struct ouro_subscriber *subscriber = subscriber_of(sub);
+
+	(void)message;
+	if (!ouro_ws_conn_deliver(subscriber, bytes))
+		ouro_rooms_leave(subscriber);
+}
+
+/* A WebSocket has no message of its own for what is missing. */
+static void ws_on_gap(struct ouro_subscription *sub, struct ouro_hub_id up_to)
+{
+	(void)sub;
+	(void)up_to;
+}
+
+static const struct ouro_subscriber_ops ws_ops = {
+	.on_message = ws_on_message,
+	.on_gap = ws_on_gap,
+};
+
+/* NULL: @ctx is none. */
+static struct ouro_subscriber *find_subscriber(struct ouro_ctx *ctx)
+{
+	if (ctx->ws)
+		return &ctx->ws->subscriber;
+	return ctx->events ? ouro_event_stream_subscriber(ctx->events) : NULL;
+}
+
+/* How @ctx takes messages: by what it is. 0 or the error for the caller. */
 static int choose_format(struct ouro_ctx *ctx, struct ouro_subscription_options *options)
 {
-	int err = ouro_event_stream_may_send(ctx);
+	int err;
 
-	if (err)
-		return err;
-	*options = (struct ouro_subscription_options){
-		.ops = &event_ops,
-		.format = FORMAT_EVENT,
-		.after = ouro_sse_last_event_id(ctx),
-	};
-	return 0;
+	if (ctx->ws) {
+		*options = (struct ouro_subscription_options){ .ops = &ws_ops,
+							       .format = FORMAT_FRAME };
+		return ctx->ws->session.state == OURO_WS_OPEN ? 0 : -EPIPE;
+	}
+	err = ouro_event_stream_may_send(ctx);
+	if (!err)
+		*options = (struct ouro_subscription_options){
+			.ops = &event_ops,
+			.format = FORMAT_EVENT,
+			.after = ouro_sse_last_event_id(ctx),
+		};
+	return err;
 }
 
 /* Where the subscription to @topic is linked; its end where there is none. */
-static struct ouro_membership **find(struct ouro_ctx *ctx, struct ouro_str topic, size_t *count)
+static struct ouro_membership **find(struct ouro_subscriber *subscriber, struct ouro_str topic,
+				     size_t *count)
 {
-	struct ouro_membership **link = &ctx->memberships;
+	struct ouro_membership **link = &subscriber->memberships;
 
 	*count = 0;
 	for (; *link; link = &(*link)->next, ++*count)
@@ -188,13 +247,13 @@ static struct ouro_membership **find(struct ouro_ctx *ctx, struct ouro_str topic
 	return link;
 }
 
-static void end(struct ouro_ctx *ctx, struct ouro_membership **link)
+static void end(struct ouro_membership **link)
 {
 	struct ouro_membership *member = *link;
 
 	*link = member->next;
 	ouro_hub_unsubscribe(&member->sub);
-	ouro_pool_put(&ctx->worker->memberships, member);
+	ouro_pool_put(&member->worker->memberships, member);
 }
 
 int ouro_subscribe(struct ouro_ctx *ctx, struct ouro_str topic)
@@ -206,7 +265,7 @@ int ouro_subscribe(struct ouro_ctx *ctx, struct ouro_str topic)
 
 	if (err)
 		return err;
-	link = find(ctx, topic, &count);
+	link = find(find_subscriber(ctx), topic, &count);
 	if (*link)
 		return -EALREADY;
 	if (count == OURO_SUBSCRIPTIONS_MAX)
@@ -214,7 +273,8 @@ int ouro_subscribe(struct ouro_ctx *ctx, struct ouro_str topic)
 	member = ouro_pool_get(&ctx->worker->memberships);
 	if (!member)
 		return -ENOMEM;
-	*member = (struct ouro_membership){ .ctx = ctx };
+	*member = (struct ouro_membership){ .worker = ctx->worker,
+					    .subscriber = find_subscriber(ctx) };
 	err = ouro_hub_subscribe(ctx->worker->rooms, topic, &member->sub, &options);
 	if (err)
 		ouro_pool_put(&ctx->worker->memberships, member);
@@ -225,19 +285,23 @@ int ouro_subscribe(struct ouro_ctx *ctx, struct ouro_str topic)
 
 int ouro_unsubscribe(struct ouro_ctx *ctx, struct ouro_str topic)
 {
+	struct ouro_subscriber *subscriber = find_subscriber(ctx);
+	struct ouro_membership **link;
 	size_t count;
-	struct ouro_membership **link = find(ctx, topic, &count);
 
+	if (!subscriber)
+		return -ENOENT;
+	link = find(subscriber, topic, &count);
 	if (!*link)
 		return -ENOENT;
-	end(ctx, link);
+	end(link);
 	return 0;
 }
 
-void ouro_rooms_leave(struct ouro_ctx *ctx)
+void ouro_rooms_leave(struct ouro_subscriber *subscriber)
 {
-	while (ctx->memberships)
-		end(ctx, &ctx->memberships);
+	while (subscriber->memberships)
+		end(&subscriber->memberships);
 }
 
 /* ---- Publishing ---- */

@@ -1,4 +1,4 @@
-/* The server's hub and its loops' parts of it. The public side is ouro/rooms.h. */
+/* The server's hub, its loops' parts of it, and who subscribes. The public side is ouro/rooms.h. */
 #ifndef OURO_SERVER_ROOMS_H
 #define OURO_SERVER_ROOMS_H
 
@@ -28,7 +28,15 @@ void ouro_rooms_sweep(struct ouro_worker *worker);
 /* Size of what rooms.c takes from struct ouro_worker.memberships. */
 size_t ouro_membership_bytes(void);
 
-/* Ends all subscriptions of @ctx. */
-void ouro_rooms_leave(struct ouro_ctx *ctx);
+struct ouro_membership;
+
+/* Who is in rooms, and lives as long as it can be sent to: an event stream, or a WebSocket, whose context
+ * may be that of one callback. Zero: in none. */
+struct ouro_subscriber {
+	struct ouro_membership *memberships; /* one for each topic that it has */
+};
+
+/* Ends all subscriptions of @subscriber. */
+void ouro_rooms_leave(struct ouro_subscriber *subscriber);
 
 #endif

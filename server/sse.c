@@ -5,7 +5,6 @@
 #include "ouro/sse.h"
 #include "server/compress.h"
 #include "server/respond.h"
-#include "server/rooms.h"
 #include "server/server_private.h"
 
 #include <errno.h>
@@ -22,6 +21,7 @@ static const char gap_event[] = "event: gap\ndata: \n\n";
 
 struct ouro_event_stream {
 	struct ouro_ctx *ctx;
+	struct ouro_subscriber subscriber;
 	struct ouro_timer heartbeat;
 	bool keep_open;
 	struct ouro_sse_session session;
@@ -325,9 +325,23 @@ uint64_t ouro_sse_dropped(const struct ouro_ctx *ctx)
 
 /* ---- What does not wait ---- */
 
-bool ouro_event_stream_deliver(struct ouro_ctx *ctx, const struct ouro_sse_encoded *event)
+struct ouro_subscriber *ouro_event_stream_subscriber(struct ouro_event_stream *events)
 {
-	struct ouro_sse_session *session = &ctx->events->session;
+	return &events->subscriber;
+}
+
+static struct ouro_event_stream *events_of(struct ouro_subscriber *subscriber)
+{
+	return (struct ouro_event_stream *)(void *)((char *)subscriber -
+						    offsetof(struct ouro_event_stream, subscriber));
+}
+
+bool ouro_event_stream_deliver(struct ouro_subscriber *subscriber,
+			       const struct ouro_sse_encoded *event)
+{
+	struct ouro_event_stream *events = events_of(subscriber);
+	struct ouro_sse_session *session = &events->session;
+	struct ouro_ctx *ctx = events->ctx;
 	int err = hand(ctx, event);
 
 	if (session->state == OURO_SSE_FAILED) {
@@ -341,11 +355,11 @@ bool ouro_event_stream_deliver(struct ouro_ctx *ctx, const struct ouro_sse_encod
 	return true;
 }
 
-bool ouro_event_stream_tell_gap(struct ouro_ctx *ctx)
+bool ouro_event_stream_tell_gap(struct ouro_subscriber *subscriber)
 {
 	const struct ouro_sse_encoded event = { { gap_event, sizeof(gap_event) - 1, NULL }, { 0 } };
 
-	return ouro_event_stream_deliver(ctx, &event);
+	return ouro_event_stream_deliver(subscriber, &event);
 }
 
 /* ---- The end ---- */
@@ -358,7 +372,7 @@ bool ouro_event_stream_is_kept(const struct ouro_ctx *ctx)
 		return false;
 	switch (events->session.state) {
 	case OURO_SSE_OPEN:
-		return events->keep_open || ctx->memberships;
+		return events->keep_open || events->subscriber.memberships;
 	case OURO_SSE_ENDING:
 		return true;
 	case OURO_SSE_ENDED:
@@ -372,7 +386,7 @@ bool ouro_event_stream_end(struct ouro_ctx *ctx)
 {
 	struct ouro_event_stream *events = ctx->events;
 
-	ouro_rooms_leave(ctx);
+	ouro_rooms_leave(&events->subscriber);
 	ouro_sse_session_end(&events->session);
 	return events->session.state == OURO_SSE_ENDING;
 }
@@ -393,7 +407,7 @@ void ouro_event_stream_drop(struct ouro_ctx *ctx)
 
 	if (!events)
 		return;
-	ouro_rooms_leave(ctx);
+	ouro_rooms_leave(&events->subscriber);
 	ctx->events = NULL;
 	destroy(events);
 }

@@ -3,6 +3,7 @@
 #define OURO_SERVER_SSE_H
 
 #include "server/exchange.h"
+#include "server/rooms.h"
 #include "sse/session.h"
 
 /* Size of what sse.c takes from struct ouro_worker.event_streams. */
@@ -14,12 +15,16 @@ bool ouro_event_stream_is_kept(const struct ouro_ctx *ctx);
 /* Whether an event can be sent to the client of @ctx: 0, or the error for the caller. */
 int ouro_event_stream_may_send(struct ouro_ctx *ctx);
 
-/* Sends what does not wait: @event, which is referenced. One that cannot be taken is missing. From the
- * loop; the session is not advanced. False: the connection is being reset. */
-bool ouro_event_stream_deliver(struct ouro_ctx *ctx, const struct ouro_sse_encoded *event);
+/* The subscriber that @events is. */
+struct ouro_subscriber *ouro_event_stream_subscriber(struct ouro_event_stream *events);
+
+/* Sends what does not wait: @event, which is referenced, to an event stream. One that cannot be taken is
+ * missing. From the loop; the session is not advanced. False: the connection is being reset. */
+bool ouro_event_stream_deliver(struct ouro_subscriber *subscriber,
+			       const struct ouro_sse_encoded *event);
 
 /* Tells the client that something is missing. As above. */
-bool ouro_event_stream_tell_gap(struct ouro_ctx *ctx);
+bool ouro_event_stream_tell_gap(struct ouro_subscriber *subscriber);
 
 /* No more is sent; true while something waits to be written first: then the stream is ended once more
  * when it has been. */

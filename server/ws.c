@@ -3,6 +3,7 @@
 
 #include "server/server_private.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,7 +63,7 @@ bool ouro_ws_drain(struct ouro_stream *stream)
 	if (!session)
 		return false;
 	/* One that is closing already has a deadline for that. */
-	ouro_ws_session_close(session, OURO_WS_CODE_GOING_AWAY, OURO_STR(""));
+	ouro_ws_conn_close(session->user, OURO_WS_CODE_GOING_AWAY, OURO_STR(""));
 	return true;
 }
 
@@ -153,6 +154,31 @@ bool ouro_ws_conn_pop(struct ouro_ws_conn *conn, struct ouro_ws_message *message
 	return true;
 }
 
+int ouro_ws_conn_close(struct ouro_ws_conn *conn, unsigned code, struct ouro_str reason)
+{
+	int err = ouro_ws_session_close(&conn->session, code, reason);
+
+	if (!err)
+		ouro_rooms_leave(&conn->subscriber);
+	return err;
+}
+
+static struct ouro_ws_conn *conn_of(struct ouro_subscriber *subscriber)
+{
+	return (struct ouro_ws_conn *)(void *)((char *)subscriber -
+					       offsetof(struct ouro_ws_conn, subscriber));
+}
+
+bool ouro_ws_conn_deliver(struct ouro_subscriber *subscriber, struct ouro_slice frame)
+{
+	struct ouro_ws_conn *conn = conn_of(subscriber);
+	struct ouro_counters *counters = &conn->worker->loop.counters;
+
+	if (!ouro_ws_session_send_frame(&conn->session, frame))
+		ouro_counter_add(&counters->ws_messages_out, 1);
+	return conn->session.state == OURO_WS_OPEN;
+}
+
 void ouro_ws_conn_destroy(struct ouro_ws_conn *conn)
 {
 	struct ouro_worker *worker = conn->worker;
@@ -193,12 +219,10 @@ static bool is_in_use(const struct ouro_ctx *ctx)
 
 void ouro_ws_look(struct ouro_ctx *ctx)
 {
-	struct ouro_ws_session *session = &ctx->ws->session;
-
 	if (ctx->panic_message)
-		ouro_ws_session_close(session, OURO_WS_CODE_INTERNAL, OURO_STR(""));
+		ouro_ws_conn_close(ctx->ws, OURO_WS_CODE_INTERNAL, OURO_STR(""));
 	else if (is_straight(ctx->ws) && !ouro_exchange_is_waiting(ctx))
-		ouro_ws_session_close(session, OURO_WS_CODE_NORMAL, OURO_STR(""));
+		ouro_ws_conn_close(ctx->ws, OURO_WS_CODE_NORMAL, OURO_STR(""));
 }
 
 static void let_go(struct ouro_ws_conn *conn)
@@ -305,7 +329,7 @@ static void give(struct ouro_ws_conn *conn, enum ouro_ws_opcode type, struct our
 	if (!ctx)
 		return;
 	if (push(conn, type, message)) {
-		ouro_ws_session_close(&conn->session, OURO_WS_CODE_INTERNAL, OURO_STR(""));
+		ouro_ws_conn_close(conn, OURO_WS_CODE_INTERNAL, OURO_STR(""));
 		return;
 	}
 	if (ctx->waiting == OURO_WAITING_MESSAGE) {
@@ -343,6 +367,13 @@ static void on_drain(struct ouro_ws_session *session)
 	}
 }
 
+static void on_closing(struct ouro_ws_session *session)
+{
+	struct ouro_ws_conn *conn = session->user;
+
+	ouro_rooms_leave(&conn->subscriber);
+}
+
 static void on_close(struct ouro_ws_session *session, const struct ouro_ws_end *end)
 {
 	struct ouro_ws_conn *conn = session->user;
@@ -350,6 +381,7 @@ static void on_close(struct ouro_ws_session *session, const struct ouro_ws_end *
 	struct ouro_worker *worker = conn->worker;
 
 	conn->end = end;
+	ouro_rooms_leave(&conn->subscriber);
 	if (!is_straight(conn) && conn->kind->callbacks.on_close)
 		call(conn, (struct callback){ .fn = conn->kind->callbacks.on_close });
 	if (conn->ctx) {
@@ -365,6 +397,7 @@ static void on_close(struct ouro_ws_session *session, const struct ouro_ws_end *
 static const struct ouro_ws_events session_events = {
 	.on_message = on_message,
 	.on_drain = on_drain,
+	.on_closing = on_closing,
 	.on_close = on_close,
 };
 

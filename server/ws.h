@@ -6,6 +6,7 @@
 
 #include "ouro/ws.h"
 #include "server/exchange.h"
+#include "server/rooms.h"
 #include "ws/session.h"
 
 enum {
@@ -38,6 +39,7 @@ struct ouro_ws_queued {
 
 struct ouro_ws_conn {
 	struct ouro_ws_session session; /* its user is this */
+	struct ouro_subscriber subscriber;
 	struct ouro_worker *worker;
 	struct ouro_ws_kind *kind;
 	struct ouro_ctx *ctx; /* NULL: the handler is over, or none of its callbacks runs */
@@ -73,6 +75,13 @@ struct ouro_ws_conn *ouro_ws_conn_create(struct ouro_worker *worker,
 void ouro_ws_conn_destroy(struct ouro_ws_conn *conn);
 void ouro_ws_conn_open(struct ouro_ws_conn *conn, struct ouro_ctx *ctx,
 		       const struct ouro_ws_deflate_params *deflate);
+
+/* Sends a whole frame that a room brings to a WebSocket, which is referenced: what cannot be taken is
+ * dropped. From the loop. False: it is closing. */
+bool ouro_ws_conn_deliver(struct ouro_subscriber *subscriber, struct ouro_slice frame);
+
+/* Begins to close: see ouro_ws_session_close(). Its rooms are left. */
+int ouro_ws_conn_close(struct ouro_ws_conn *conn, unsigned code, struct ouro_str reason);
 
 /* Takes the oldest message, with its reference; false: there is none. */
 bool ouro_ws_conn_pop(struct ouro_ws_conn *conn, struct ouro_ws_message *message);

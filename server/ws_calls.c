@@ -100,7 +100,7 @@ int ouro_ws_close(struct ouro_ctx *ctx, unsigned code, struct ouro_str reason)
 {
 	if (!ctx->ws)
 		return -EINVAL;
-	return told(ctx, ouro_ws_session_close(&ctx->ws->session, code, reason));
+	return told(ctx, ouro_ws_conn_close(ctx->ws, code, reason));
 }
 
 const char *ouro_ws_protocol(const struct ouro_ctx *ctx)

@@ -7,6 +7,24 @@
 #include <errno.h>
 #include <string.h>
 
+size_t ouro_ws_message_bytes(size_t payload_bytes)
+{
+	char head[OURO_WS_HEAD_BYTES_MAX];
+
+	return ouro_ws_write_head(head, 0, payload_bytes) + payload_bytes;
+}
+
+void ouro_ws_message_write(enum ouro_ws_opcode opcode, struct ouro_str payload, char *out)
+{
+	char head[OURO_WS_HEAD_BYTES_MAX];
+	size_t len = ouro_ws_write_head(head, OURO_WS_FIN | (unsigned)opcode, payload.len);
+
+	assert(opcode == OURO_WS_TEXT || opcode == OURO_WS_BINARY);
+	memcpy(out, head, len);
+	if (payload.len > 0)
+		memcpy(out + len, payload.ptr, payload.len);
+}
+
 /* A frame of @len bytes, which are still to be put behind its head; NULL: out of memory. */
 static struct ouro_buf *create_frame(struct ouro_ws_loop *loop, unsigned first, size_t len)
 {

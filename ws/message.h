@@ -6,6 +6,13 @@
 
 #include "ws/loop.h"
 
+/* How long a message of @payload_bytes is as a frame. */
+size_t ouro_ws_message_bytes(size_t payload_bytes);
+
+/* Writes a message of @opcode, OURO_WS_TEXT or OURO_WS_BINARY, as a frame at @out, where it has
+ * ouro_ws_message_bytes(). */
+void ouro_ws_message_write(enum ouro_ws_opcode opcode, struct ouro_str payload, char *out);
+
 /* Of one loop, as its buffers are. */
 struct ouro_ws_shared {
 	struct ouro_ws_loop *loop;

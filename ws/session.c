@@ -38,8 +38,12 @@ void ouro_ws_set_state(struct ouro_ws_session *session, enum ouro_ws_state state
 
 void ouro_ws_end_stream(struct ouro_ws_session *session, enum ouro_close how)
 {
+	bool was_open = session->state == OURO_WS_OPEN;
+
 	ouro_ws_set_state(session, OURO_WS_ENDED);
 	ouro_stream_close(session->stream, how);
+	if (was_open && how != OURO_CLOSE_ABORT && session->endpoint->events->on_closing)
+		session->endpoint->events->on_closing(session);
 }
 
 static void put_close(struct ouro_ws_session *session, unsigned code, struct ouro_str reason)

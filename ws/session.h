@@ -47,6 +47,9 @@ struct ouro_ws_events {
 	void (*on_pong)(struct ouro_ws_session *session, struct ouro_str payload);
 	/* May be NULL. After -EAGAIN: there is room again. */
 	void (*on_drain)(struct ouro_ws_session *session);
+	/* May be NULL. The peer has closed, or was refused: from now on nothing can be sent. What was
+	 * may still be on its way; on_close follows. */
+	void (*on_closing)(struct ouro_ws_session *session);
 	/* The last event, of each once: the stream is gone, @session is the owner's again. */
 	void (*on_close)(struct ouro_ws_session *session, const struct ouro_ws_end *end);
 };
@@ -97,6 +100,11 @@ int ouro_ws_session_send(struct ouro_ws_session *session, enum ouro_ws_opcode op
 /* Likewise, with the bytes copied. */
 int ouro_ws_session_send_copy(struct ouro_ws_session *session, enum ouro_ws_opcode opcode,
 			      struct ouro_str payload);
+
+/* Sends what does not wait: @frame, a whole message of ouro_ws_message_write(), which is referenced.
+ * 0; -EPIPE when closing; -ENOBUFS: it was dropped, as OURO_WS_OVERFLOW_WAIT has it too, and no
+ * on_drain follows; -ENOMEM. */
+int ouro_ws_session_send_frame(struct ouro_ws_session *session, struct ouro_slice frame);
 
 /* Likewise, encoded for many before. */
 int ouro_ws_session_send_shared(struct ouro_ws_session *session, struct ouro_ws_shared *message);

@@ -269,6 +269,18 @@ int ouro_ws_session_send_copy(struct ouro_ws_session *session, enum ouro_ws_opco
 	return err;
 }
 
+int ouro_ws_session_send_frame(struct ouro_ws_session *session, struct ouro_slice frame)
+{
+	uint16_t wanted_drain = session->facts & WS_WANTS_DRAIN;
+	int err = submit(session, 0, frame);
+
+	if (err != -EAGAIN && err != -EBUSY)
+		return err;
+	/* Nobody waits to send it once more. */
+	session->facts &= (uint16_t)(~WS_WANTS_DRAIN | wanted_drain);
+	return drop(session);
+}
+
 int ouro_ws_session_send_shared(struct ouro_ws_session *session, struct ouro_ws_shared *message)
 {
 	struct ouro_buf *buf = message->plain;

@@ -15,7 +15,7 @@
 extern "C" {
 #endif
 
-enum { OURO_SUBSCRIPTIONS_MAX = 64 /* of one context */ };
+enum { OURO_SUBSCRIPTIONS_MAX = 64 /* of one client */ };
 
 enum ouro_message_type {
 	OURO_MESSAGE_TEXT,   /* UTF-8, which the publisher answers for */
@@ -35,16 +35,19 @@ struct ouro_message {
 	struct ouro_str key;
 };
 
-/* Subscribes the event stream that @ctx has begun to @topic, of at most 256 bytes, which is copied. From
- * then on messages come in between what the handler sends, and the stream goes on when the handler has
- * returned; nothing of it runs then, and no fiber is held.
+/* Subscribes the event stream that @ctx has begun, or the WebSocket that it has accepted, to @topic, of at
+ * most 256 bytes, which is copied. From then on messages come in between what the handler sends.
+ *
+ * An event stream goes on when the handler has returned; nothing of it runs then, and no fiber is held. A
+ * WebSocket gets the data of each message, and leaves its rooms when it begins to close; in callback style
+ * any of its callbacks may subscribe and unsubscribe it.
  *
  * Where the request has Last-Event-ID, what came after that id comes first. That id is of one topic: of
  * others that a stream has besides, it is but a time, which what was published just then may miss, and where
  * they have nothing so late they tell of a gap. A client that is to miss nothing has one stream for each.
  *
- * 0. -EALREADY: it is subscribed. -EINVAL: no event stream was begun, or the name is empty. -EPIPE: it has
- * ended, or was asked for with HEAD. -ECANCELED: the client has gone, or the server stops. -ENAMETOOLONG.
+ * 0. -EALREADY: it is subscribed. -EINVAL: neither was begun, or the name is empty. -EPIPE: it has ended or
+ * is closing, or was asked for with HEAD. -ECANCELED: the client has gone, or the server stops. -ENAMETOOLONG.
  * -E2BIG: more than OURO_SUBSCRIPTIONS_MAX. -ENOSPC: there are too many topics. -EUSERS: the topic has too
  * many subscribers. -ENOMEM. */
 OURO_API int ouro_subscribe(struct ouro_ctx *ctx, struct ouro_str topic);

@@ -1,6 +1,7 @@
 /* WebSockets of a server: the handshake and its refusals, both styles of handler, and each way to end. */
 #include "server/site.h"
 #include "server/ws.h"
+#include "server/ws_frames.h"
 
 #include <criterion/criterion.h>
 #include <criterion/parameterized.h>
@@ -8,11 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define KEY "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-#define ASK(path)                                                                                  \
-	"GET " path " HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" KEY    \
-	"Sec-WebSocket-Version: 13\r\n"
-#define OPEN(path) ASK(path) "\r\n"
+#define KEY WS_KEY
+#define ASK(path) WS_ASK(path)
+#define OPEN(path) WS_OPEN(path)
 
 enum { MESSAGE_MAX = 1000, HEAVY_COUNT = 64, HEAVY_BYTES = 64 * 1024 };
 
@@ -305,30 +304,11 @@ static void open_site(void)
 	site_open_with(&site, NULL, NULL, set_up);
 }
 
-/* Puts a frame with a key of zeros, which masks nothing, at @out. */
-static size_t put(char *out, unsigned first, const char *payload, size_t len)
-{
-	size_t at = 2;
-
-	out[0] = (char)first;
-	if (len < 126) {
-		out[1] = (char)(0x80 | len);
-	} else {
-		out[1] = (char)(0x80 | 126);
-		out[2] = (char)(len >> 8);
-		out[3] = (char)len;
-		at = 4;
-	}
-	memset(out + at, 0, 4);
-	memcpy(out + at + 4, payload, len);
-	return at + 4 + len;
-}
-
 static void send_frame(struct sim_peer *peer, unsigned first, const char *payload, size_t len)
 {
 	static char frame[70000];
 
-	cr_assert(sim_peer_send(peer, frame, put(frame, first, payload, len)));
+	cr_assert(sim_peer_send(peer, frame, ws_put_frame(frame, first, payload, len)));
 	sim_settle(site.loop);
 }
 
@@ -559,8 +539,8 @@ Test(ws, bytes_behind_the_handshake_are_not_lost, .init = open_site)
 			size_t len = strlen(paths[i]);
 
 			memcpy(bytes, paths[i], len);
-			len += put(bytes + len, 0x81, "one", 3);
-			len += put(bytes + len, 0x82, "two", 3);
+			len += ws_put_frame(bytes + len, 0x81, "one", 3);
+			len += ws_put_frame(bytes + len, 0x82, "two", 3);
 			sim_peer_send(peer, bytes, len - cut);
 			sim_settle(site.loop);
 			sim_peer_send(peer, bytes + len - cut, cut);
