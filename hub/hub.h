@@ -105,7 +105,7 @@ struct ouro_hub_stats ouro_hub_get_stats(struct ouro_hub *hub);
 
 /* ---- Loops ---- */
 
-/* Makes the loop's thread call ouro_hub_loop_run() soon. Called by any thread, with locks of the
+/* Makes the loop's thread call ouro_hub_loop_run() soon; @arg is what the loop was created with. Called by any thread, with locks of the
  * hub held, so that it may do no more than post mail; not again before that run begins. */
 typedef void (*ouro_hub_wake_fn)(void *arg);
 
@@ -133,7 +133,7 @@ void ouro_hub_loop_destroy(struct ouro_hub_loop *loop);
 /* Called from ouro_hub_loop_run() alone. They may subscribe and unsubscribe whomever they like, and
  * publish. */
 struct ouro_subscriber_ops {
-	/* @bytes are the message in the subscription's format, or its data as such. To keep them
+	/* @bytes are the message in a format of the subscription's, or its data as such. To keep them
 	 * beyond the call, reference the buffer; it keeps the message alive as well. A
 	 * subscriber who cannot take more must not wait: what becomes of them is its affair. */
 	void (*on_message)(struct ouro_subscription *sub, const struct ouro_hub_message *message,
@@ -146,6 +146,10 @@ struct ouro_subscriber_ops {
 struct ouro_subscription_options {
 	const struct ouro_subscriber_ops *ops;
 	uint32_t format; /* OURO_HUB_PLAIN, or the number of a format */
+	/* The number of a format in which messages with @preferred_bytes_min of data or more come
+	 * instead, as far as they are to be had in it; OURO_HUB_PLAIN: there is none. */
+	uint32_t preferred;
+	uint32_t preferred_bytes_min;
 	/* The id of the last message that it has had: a publisher's, or the hub's. What came after
 	 * that one is given first; where not all of it is there any more, the gap is told, then
 	 * what there is is given. Absent or empty: it has what is published from now on, with a
@@ -164,7 +168,8 @@ struct ouro_subscription {
 	struct ouro_hub_id position; /* it has had what comes up to it */
 	char *after;                 /* a copy, while it is not known what the topic has */
 	uint32_t after_len;
-	uint32_t format;
+	uint32_t preferred_bytes_min;
+	uint8_t format, preferred;
 	bool is_behind;  /* it is not given what is fetched for all */
 	bool is_waiting; /* for the topic to be loaded */
 	bool is_late;    /* a gap is to be told */

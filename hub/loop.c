@@ -89,7 +89,7 @@ static int wrap_message(struct ouro_hub_loop *loop, struct ouro_hub_message *mes
 
 	if (format != OURO_HUB_PLAIN)
 		err = ouro_hub_message_encoded(message, format, &loop->hub->formats[format],
-					       &bytes);
+					       loop->wake_arg, &bytes);
 	if (err)
 		return err;
 	wrap = ouro_pool_get(&loop->wraps);
@@ -123,20 +123,39 @@ static bool tell_gap(struct ouro_subscription *sub, struct ouro_hub_id up_to)
 	return loop->current == sub;
 }
 
-/* Hands a message to @sub; true where it is still subscribed. @slices are what the message was
- * wrapped in so far, by format. */
+/* @message as @sub has it; NULL where it cannot have it. @slices are what the message was wrapped in so
+ * far, by format. */
+static const struct ouro_slice *wrap_for(struct ouro_hub_loop *loop,
+					 const struct ouro_subscription *sub,
+					 struct ouro_hub_message *message,
+					 struct ouro_slice *slices)
+{
+	size_t len = ouro_hub_message_content(message)->data.len;
+	uint32_t format = sub->preferred;
+
+	if (format != OURO_HUB_PLAIN && len >= sub->preferred_bytes_min &&
+	    (slices[format].buf || !wrap_message(loop, message, format, &slices[format])))
+		return &slices[format];
+	format = sub->format;
+	if (!slices[format].buf && wrap_message(loop, message, format, &slices[format]))
+		return NULL;
+	return &slices[format];
+}
+
+/* Hands a message to @sub; true where it is still subscribed. @slices as above. */
 static bool hand(struct ouro_subscription *sub, const struct ouro_hub_kept *kept,
 		 struct ouro_slice *slices)
 {
 	struct ouro_hub_loop *loop = sub->part->loop;
-	struct ouro_slice *slice = &slices[sub->format];
+	const struct ouro_slice *slice;
 	struct ouro_hub_id stamp = ouro_hub_message_stamp(kept->message);
 
 	loop->delivered++;
 	sub->position = stamp;
 	if (!ouro_hub_id_is_zero(kept->gap) && !tell_gap(sub, kept->gap))
 		return false;
-	if (!slice->buf && wrap_message(loop, kept->message, sub->format, slice))
+	slice = wrap_for(loop, sub, kept->message, slices);
+	if (!slice)
 		return tell_gap(sub, stamp);
 	loop->current = sub;
 	sub->ops->on_message(sub, kept->message, *slice);

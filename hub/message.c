@@ -132,7 +132,7 @@ size_t ouro_hub_message_bytes(const struct ouro_hub_message *message)
 }
 
 int ouro_hub_message_encoded(struct ouro_hub_message *message, uint32_t format,
-			     const struct ouro_hub_format *how, struct ouro_str *bytes)
+			     const struct ouro_hub_format *how, void *arg, struct ouro_str *bytes)
 {
 	_Atomic(struct ouro_hub_encoding *) *slot = &message->encodings[format - 1];
 	struct ouro_hub_encoding *encoding, *first = NULL;
@@ -140,7 +140,7 @@ int ouro_hub_message_encoded(struct ouro_hub_message *message, uint32_t format,
 	assert(format > OURO_HUB_PLAIN && format < OURO_HUB_FORMATS_MAX);
 	encoding = atomic_load_explicit(slot, memory_order_acquire);
 	if (!encoding) {
-		encoding = how->encode(how->arg, message);
+		encoding = how->encode(arg, message);
 		if (!encoding)
 			return -ENOMEM;
 		/* Another loop may have been first: its bytes may be on their way already. */
@@ -151,6 +151,8 @@ int ouro_hub_message_encoded(struct ouro_hub_message *message, uint32_t format,
 			encoding = first;
 		}
 	}
+	if (encoding->len == 0)
+		return -ENODATA;
 	*bytes = ouro_str(encoding->bytes, encoding->len);
 	return 0;
 }

@@ -44,10 +44,10 @@ struct ouro_hub_encoding {
 
 struct ouro_hub_format {
 	/* Encodes @message into what ouro_hub_encoding_create() has given, whose @len may be made
-	 * less. NULL: it cannot, or there is no memory. Any loop's thread; two may encode the same
-	 * message at once, and one of the results is dropped then. */
+	 * less. Empty: the message is not to be had in this format, which is not tried again. NULL:
+	 * the same, or there is no memory. Any loop's thread, with what its loop was created with as
+	 * @arg; two may encode the same message at once, and one of the results is dropped then. */
 	struct ouro_hub_encoding *(*encode)(void *arg, const struct ouro_hub_message *message);
-	void *arg;
 };
 
 /* NULL when out of memory. */
@@ -79,9 +79,9 @@ void ouro_hub_message_set_stamp(struct ouro_hub_message *message, struct ouro_hu
 /* The memory that the message takes, encodings not counted. */
 size_t ouro_hub_message_bytes(const struct ouro_hub_message *message);
 
-/* The bytes in format number @format > 0, which @how encodes; they live as long as the message.
- * 0 or -ENOMEM. Any thread. */
+/* The bytes in format number @format > 0, which @how encodes with @arg; they live as long as the
+ * message. 0; -ENODATA: it is not to be had in that; -ENOMEM, or that as well. Any thread. */
 int ouro_hub_message_encoded(struct ouro_hub_message *message, uint32_t format,
-			     const struct ouro_hub_format *how, struct ouro_str *bytes);
+			     const struct ouro_hub_format *how, void *arg, struct ouro_str *bytes);
 
 #endif

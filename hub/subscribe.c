@@ -151,7 +151,12 @@ static int join(struct ouro_hub_loop *loop, struct ouro_hub_topic *topic,
 		struct ouro_subscription *sub, const struct ouro_subscription_options *options)
 {
 	struct ouro_hub_part *part = find_part(topic, loop);
-	struct ouro_subscription joined = { .ops = options->ops, .format = options->format };
+	struct ouro_subscription joined = {
+		.ops = options->ops,
+		.format = (uint8_t)options->format,
+		.preferred = (uint8_t)options->preferred,
+		.preferred_bytes_min = options->preferred_bytes_min,
+	};
 	int err = check_room(loop->hub, topic, options->exclusive);
 
 	if (err)
@@ -186,7 +191,8 @@ static int join(struct ouro_hub_loop *loop, struct ouro_hub_topic *topic,
 static int check(const struct ouro_hub *hub, struct ouro_str name,
 		 const struct ouro_subscription_options *options)
 {
-	if (options->format > hub->options.format_count)
+	if (options->format > hub->options.format_count ||
+	    options->preferred > hub->options.format_count)
 		return -EINVAL;
 	if (options->after.len > OURO_HUB_FIELD_BYTES_MAX)
 		return -EMSGSIZE;

@@ -74,7 +74,7 @@ void publish(benchmark::State &state, uint32_t format)
 {
 	std::vector<struct reader> readers(static_cast<size_t>(state.range(0)));
 	struct ouro_str topic = { "room", 4 };
-	struct ouro_hub_format how = { encode, nullptr };
+	struct ouro_hub_format how = { encode };
 	struct ouro_hub_options options = {};
 	struct ouro_subscription_options subscription = {};
 	struct ouro_hub_content message = content();

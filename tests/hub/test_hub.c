@@ -351,7 +351,7 @@ static struct ouro_hub_encoding *encode_angled(void *arg, const struct ouro_hub_
 	struct ouro_str data = ouro_hub_message_content(message)->data;
 	struct ouro_hub_encoding *encoding = ouro_hub_encoding_create(data.len + 9);
 
-	cr_assert_str_eq(arg, "arg");
+	cr_assert_eq(arg, &rig.loops[0], "the first loop encodes for all");
 	encoding->bytes[0] = '<';
 	memcpy(encoding->bytes + 1, data.ptr, data.len);
 	encoding->bytes[data.len + 1] = '>';
@@ -367,12 +367,22 @@ static struct ouro_hub_encoding *encode_never(void *arg, const struct ouro_hub_m
 	return NULL;
 }
 
+static unsigned refused_count;
+
+/* Remembers that it cannot. */
+static struct ouro_hub_encoding *encode_none(void *arg, const struct ouro_hub_message *message)
+{
+	(void)arg;
+	(void)message;
+	refused_count++;
+	return ouro_hub_encoding_create(0);
+}
+
 static void init_with_formats(void)
 {
-	static char arg[] = "arg";
-	struct ouro_hub_format formats[] = { { encode_angled, arg }, { encode_never, NULL } };
+	struct ouro_hub_format formats[] = { { encode_angled }, { encode_never }, { encode_none } };
 
-	rig_init(&rig, &(struct ouro_hub_options){ .formats = formats, .format_count = 2 });
+	rig_init(&rig, &(struct ouro_hub_options){ .formats = formats, .format_count = 3 });
 }
 
 static int subscribe_as(size_t loop, struct rig_subscriber *subscriber, uint32_t format)
@@ -403,12 +413,53 @@ Test(hub, a_message_is_encoded_once_for_all_loops)
 Test(hub, what_cannot_be_encoded_is_a_gap)
 {
 	init_with_formats();
-	cr_expect_eq(subscribe_as(0, &ann, 3), -EINVAL);
+	cr_expect_eq(subscribe_as(0, &ann, 4), -EINVAL);
 	cr_expect_eq(subscribe_as(0, &ann, 2), 0);
 	rig_publish(&rig, "room", "x");
 	rig_run(&rig);
 	expect_told(&ann, "gap ");
 	ouro_hub_unsubscribe(&ann.sub);
+	rig_fini(&rig);
+}
+
+static int subscribe_preferring(size_t loop, struct rig_subscriber *subscriber, uint32_t preferred,
+				uint32_t bytes_min)
+{
+	return ouro_hub_subscribe(rig.loops[loop].loop, OURO_STR("room"), &subscriber->sub,
+				  &(struct ouro_subscription_options){ .ops = &rig_subscriber_ops,
+								       .preferred = preferred,
+								       .preferred_bytes_min =
+									       bytes_min });
+}
+
+Test(hub, large_messages_come_in_the_preferred_format)
+{
+	init_with_formats();
+	cr_expect_eq(subscribe_preferring(0, &ann, 4, 0), -EINVAL);
+	cr_expect_eq(subscribe_preferring(0, &ann, 1, 3), 0);
+	rig_publish(&rig, "room", "xy");
+	rig_publish(&rig, "room", "xyz");
+	rig_run(&rig);
+	expect_told(&ann, "xy <xyz> ");
+	ouro_hub_unsubscribe(&ann.sub);
+	rig_fini(&rig);
+}
+
+Test(hub, what_is_not_to_be_had_in_the_preferred_format_comes_in_the_other)
+{
+	init_with_formats();
+	subscribe_preferring(0, &ann, 2, 0);
+	subscribe_preferring(0, &bob, 3, 0);
+	subscribe_preferring(1, &cid, 3, 0);
+	rig_publish(&rig, "room", "x");
+	rig_run(&rig);
+	expect_told(&ann, "x ");
+	expect_told(&bob, "x ");
+	expect_told(&cid, "x ");
+	cr_expect_eq(refused_count, 1, "once for all");
+	ouro_hub_unsubscribe(&ann.sub);
+	ouro_hub_unsubscribe(&bob.sub);
+	ouro_hub_unsubscribe(&cid.sub);
 	rig_fini(&rig);
 }
 

@@ -64,7 +64,7 @@ Test(hub_memory, a_message_is_one_allocation_and_one_for_each_format_whoever_has
 {
 	enum { SUBSCRIBERS = 300, MESSAGES = 200 };
 	static struct ouro_subscription subs[SUBSCRIBERS];
-	struct ouro_hub_format format = { encode, NULL };
+	struct ouro_hub_format format = { encode };
 
 	rig_init(&rig, &(struct ouro_hub_options){ .formats = &format, .format_count = 1 });
 	for (size_t i = 0; i < SUBSCRIBERS; i++)
@@ -178,7 +178,7 @@ Test(hub_memory, a_topic_made_for_a_subscriber_who_could_not_get_in_goes_like_ot
 
 Test(hub_memory, a_message_that_could_not_be_encoded_for_lack_of_memory_is_a_gap)
 {
-	struct ouro_hub_format format = { encode, NULL };
+	struct ouro_hub_format format = { encode };
 	struct ouro_subscription_options options = { .ops = &rig_subscriber_ops, .format = 1 };
 
 	rig_init(&rig, &(struct ouro_hub_options){ .formats = &format, .format_count = 1 });

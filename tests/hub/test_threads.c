@@ -186,7 +186,7 @@ static void *publish_all(void *arg)
 
 Test(hub_threads, everybody_is_told_everything_once_and_in_order)
 {
-	struct ouro_hub_format format = { encode, NULL };
+	struct ouro_hub_format format = { encode };
 	struct ouro_hub_options options = {
 		.formats = &format,
 		.format_count = 1,
