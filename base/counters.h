@@ -22,6 +22,8 @@
 	X(ws_upgrades, "connections that became WebSockets")                                       \
 	X(ws_messages_in, "WebSocket messages received")                                           \
 	X(ws_messages_out, "WebSocket messages sent")                                              \
+	X(ws_room_messages_out, "WebSocket messages sent that rooms brought")                      \
+	X(ws_messages_dropped, "WebSocket messages that slow clients have lost")                   \
 	X(bytes_received, "bytes received")                                                        \
 	X(bytes_sent, "bytes taken by the kernel")                                                 \
 	X(bytes_copied, "payload and head bytes moved in memory")                                  \

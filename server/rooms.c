@@ -8,12 +8,13 @@
 #include "server/server_private.h"
 #include "server/sse.h"
 #include "server/ws.h"
+#include "ws/message.h"
 
 #include <errno.h>
 #include <stddef.h>
 
 /* How messages are encoded; each by its own function in @formats, in this order. */
-enum { FORMAT_EVENT = OURO_HUB_PLAIN + 1, FORMAT_FRAME };
+enum { FORMAT_EVENT = OURO_HUB_PLAIN + 1, FORMAT_FRAME, FORMAT_DEFLATED };
 
 static_assert((int)OURO_HUB_FIELD_BYTES_MAX == (int)OURO_SSE_ID_BYTES_MAX &&
 		      (int)OURO_HUB_FIELD_BYTES_MAX == (int)OURO_SSE_NAME_BYTES_MAX,
@@ -62,7 +63,11 @@ static struct ouro_hub_encoding *encode_event(void *arg, const struct ouro_hub_m
 	return encoding;
 }
 
-/* A whole frame, which is not masked and so the same for all (RFC 6455, 5.1). */
+static enum ouro_ws_opcode opcode_of(const struct ouro_hub_content *content)
+{
+	return content->kind == OURO_HUB_TEXT ? OURO_WS_TEXT : OURO_WS_BINARY;
+}
+
 static struct ouro_hub_encoding *encode_frame(void *arg, const struct ouro_hub_message *message)
 {
 	const struct ouro_hub_content *content = ouro_hub_message_content(message);
@@ -71,16 +76,32 @@ static struct ouro_hub_encoding *encode_frame(void *arg, const struct ouro_hub_m
 
 	(void)arg;
 	if (encoding)
-		ouro_ws_message_write(content->kind == OURO_HUB_TEXT ? OURO_WS_TEXT
-								     : OURO_WS_BINARY,
-				      content->data, encoding->bytes);
+		ouro_ws_message_write(opcode_of(content), content->data, encoding->bytes);
+	return encoding;
+}
+
+static struct ouro_hub_encoding *encode_deflated(void *arg, const struct ouro_hub_message *message)
+{
+	const struct ouro_hub_content *content = ouro_hub_message_content(message);
+	struct ouro_worker *worker = arg;
+	struct ouro_hub_encoding *encoding;
+	struct ouro_ws_chain chain;
+	int err = ouro_ws_message_deflate(&worker->ws, content->data, &chain);
+
+	if (err)
+		return err == -EFBIG ? ouro_hub_encoding_create(0) : NULL;
+	encoding = ouro_hub_encoding_create(ouro_ws_message_bytes(chain.bytes));
+	if (encoding)
+		ouro_ws_message_write_deflated(opcode_of(content), &chain, encoding->bytes);
+	ouro_ws_chain_drop(&chain);
 	return encoding;
 }
 
 int ouro_rooms_create(struct ouro_server *server)
 {
 	static const struct ouro_hub_format formats[] = { { .encode = encode_event },
-							  { .encode = encode_frame } };
+							  { .encode = encode_frame },
+							  { .encode = encode_deflated } };
 	const struct ouro_options *options = &server->options;
 	const struct ouro_hub_options hub_options = {
 		.formats = formats,
@@ -214,16 +235,29 @@ static struct ouro_subscriber *find_subscriber(struct ouro_ctx *ctx)
 	return ctx->events ? ouro_event_stream_subscriber(ctx->events) : NULL;
 }
 
+static int choose_frames(const struct ouro_ws_conn *conn, struct ouro_subscription_options *options)
+{
+	const struct ouro_ws_session *session = &conn->session;
+
+	if (session->state != OURO_WS_OPEN)
+		return -EPIPE;
+	*options = (struct ouro_subscription_options){
+		.ops = &ws_ops,
+		.format = FORMAT_FRAME,
+		.preferred = ouro_ws_session_reads_deflated(session) ? FORMAT_DEFLATED
+								     : OURO_HUB_PLAIN,
+		.preferred_bytes_min = session->endpoint->options.deflate_bytes_min,
+	};
+	return 0;
+}
+
 /* How @ctx takes messages: by what it is. 0 or the error for the caller. */
 static int choose_format(struct ouro_ctx *ctx, struct ouro_subscription_options *options)
 {
 	int err;
 
-	if (ctx->ws) {
-		*options = (struct ouro_subscription_options){ .ops = &ws_ops,
-							       .format = FORMAT_FRAME };
-		return ctx->ws->session.state == OURO_WS_OPEN ? 0 : -EPIPE;
-	}
+	if (ctx->ws)
+		return choose_frames(ctx->ws, options);
 	err = ouro_event_stream_may_send(ctx);
 	if (!err)
 		*options = (struct ouro_subscription_options){

@@ -174,8 +174,10 @@ bool ouro_ws_conn_deliver(struct ouro_subscriber *subscriber, struct ouro_slice 
 	struct ouro_ws_conn *conn = conn_of(subscriber);
 	struct ouro_counters *counters = &conn->worker->loop.counters;
 
-	if (!ouro_ws_session_send_frame(&conn->session, frame))
+	if (!ouro_ws_session_send_frame(&conn->session, frame)) {
 		ouro_counter_add(&counters->ws_messages_out, 1);
+		ouro_counter_add(&counters->ws_room_messages_out, 1);
+	}
 	return conn->session.state == OURO_WS_OPEN;
 }
 

@@ -17,7 +17,7 @@ struct ouro_ws_host {
 	 * NULL: never. */
 	bool (*is_scarce)(void *arg, struct ouro_buf *buf);
 	void *arg;
-	struct ouro_counters *counters; /* for bytes_copied */
+	struct ouro_counters *counters; /* for bytes_copied and ws_messages_dropped */
 };
 
 struct ouro_ws_loop_options {
@@ -74,7 +74,6 @@ struct ouro_ws_endpoint {
 	const struct ouro_ws_events *events; /* ws/session.h */
 	struct ouro_ws_endpoint_options options;
 	struct ouro_ws_rules rules;
-	uint64_t dropped_count; /* messages, by policy */
 };
 
 /* Makes an endpoint of @loop; @events must outlive it. */

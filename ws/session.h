@@ -11,7 +11,6 @@
 
 #include "base/stream.h"
 #include "ws/loop.h"
-#include "ws/message.h"
 
 struct ouro_ws_session;
 
@@ -101,13 +100,16 @@ int ouro_ws_session_send(struct ouro_ws_session *session, enum ouro_ws_opcode op
 int ouro_ws_session_send_copy(struct ouro_ws_session *session, enum ouro_ws_opcode opcode,
 			      struct ouro_str payload);
 
-/* Sends what does not wait: @frame, a whole message of ouro_ws_message_write(), which is referenced.
- * 0; -EPIPE when closing; -ENOBUFS: it was dropped, as OURO_WS_OVERFLOW_WAIT has it too, and no
- * on_drain follows; -ENOMEM. */
+/* Sends what does not wait: @frame, a whole message as ws/message.h writes it, which is referenced.
+ * 0; -EPIPE when closing; -ENOBUFS: it was dropped, with OURO_WS_OVERFLOW_WAIT too, and no on_drain
+ * follows; -ENOMEM. */
 int ouro_ws_session_send_frame(struct ouro_ws_session *session, struct ouro_slice frame);
 
-/* Likewise, encoded for many before. */
-int ouro_ws_session_send_shared(struct ouro_ws_session *session, struct ouro_ws_shared *message);
+/* Whether it is open and less than output_bytes_max are queued. */
+bool ouro_ws_session_has_room(const struct ouro_ws_session *session);
+
+/* Whether the peer reads messages that were compressed for many. */
+bool ouro_ws_session_reads_deflated(const struct ouro_ws_session *session);
 
 /* Sends a piece of a message as a frame of its own, the last one where @last. They are not
  * compressed. Other messages wait until it has ended. -EAGAIN, whatever the policy, where there is

@@ -1,6 +1,7 @@
 /* How a session sends: frames into its stream, or into a queue before it. */
 #include "ws/session_private.h"
 
+#include "ws/message.h"
 #include "ws/piece.h"
 
 #include <assert.h>
@@ -166,6 +167,11 @@ static int push_output(struct ouro_ws_session *session, unsigned opcode, struct 
 	return 0;
 }
 
+static void count_dropped(const struct ouro_ws_session *session)
+{
+	ouro_counter_add(&session->endpoint->loop->host.counters->ws_messages_dropped, 1);
+}
+
 /* Room in the queue for a message of @bytes, for which older ones may be dropped. */
 static bool make_room(struct ouro_ws_session *session, size_t bytes)
 {
@@ -179,14 +185,14 @@ static bool make_room(struct ouro_ws_session *session, size_t bytes)
 	while (has_queue(session) &&
 	       session->extra->queued_bytes > options->queue_bytes_max - bytes) {
 		ouro_buf_unref(pop_output(session).slice.buf);
-		session->endpoint->dropped_count++;
+		count_dropped(session);
 	}
 	return true;
 }
 
 static int drop(struct ouro_ws_session *session)
 {
-	session->endpoint->dropped_count++;
+	count_dropped(session);
 	return -ENOBUFS;
 }
 
@@ -281,18 +287,19 @@ int ouro_ws_session_send_frame(struct ouro_ws_session *session, struct ouro_slic
 	return drop(session);
 }
 
-int ouro_ws_session_send_shared(struct ouro_ws_session *session, struct ouro_ws_shared *message)
+bool ouro_ws_session_has_room(const struct ouro_ws_session *session)
 {
-	struct ouro_buf *buf = message->plain;
+	return session->state == OURO_WS_OPEN && !is_over(session);
+}
+
+bool ouro_ws_session_reads_deflated(const struct ouro_ws_session *session)
+{
 	uint16_t each = WS_DEFLATE | WS_DEFLATE_EACH;
 
-	assert(message->loop == session->endpoint->loop);
-	/* With a context of its own a connection would need its own compression: it gets the plain
-	 * one, which any message may be. */
-	if (session->state == OURO_WS_OPEN && (session->facts & each) == each &&
-	    ouro_ws_shared_payload(message).len >= session->endpoint->options.deflate_bytes_min)
-		buf = ouro_ws_shared_deflated(message, ouro_ws_server_bits(session));
-	return submit(session, 0, (struct ouro_slice){ buf->data, buf->len, buf });
+	/* With a context of its own a peer would need its own compression: it reads plain ones, which
+	 * any message may be. */
+	return (session->facts & each) == each &&
+	       ouro_ws_server_bits(session) >= OURO_WS_MESSAGE_WINDOW_BITS;
 }
 
 int ouro_ws_session_send_piece(struct ouro_ws_session *session, enum ouro_ws_opcode opcode,

@@ -118,7 +118,8 @@ void on_message(struct ouro_ws_session *session, enum ouro_ws_opcode opcode,
 
 void on_close(struct ouro_ws_session *, const struct ouro_ws_end *) {}
 
-const struct ouro_ws_events kEcho = { on_message, nullptr, nullptr, nullptr, nullptr, on_close };
+const struct ouro_ws_events kEcho = { on_message, nullptr, nullptr, nullptr,
+				      nullptr,    nullptr, on_close };
 
 // Frames of a whole receive buffer, restored each time; one of them is an item.
 void echo(benchmark::State &state, size_t payload_bytes, size_t count)

@@ -4,6 +4,7 @@
 #include "server/ws_frames.h"
 
 #include <errno.h>
+#include <zlib.h>
 
 enum { LARGE_BYTES = 64 * 1024, LARGE_COUNT = 40 };
 
@@ -231,6 +232,140 @@ Test(ws_rooms, callbacks_come_and_go)
 	publish("a", "not");
 	publish("b", "this");
 	EXPECT(peer, "\x81\x04this");
+}
+
+/* ---- Compression ---- */
+
+#define DEFLATE(path, more)                                                                        \
+	WS_ASK(path) "Sec-WebSocket-Extensions: permessage-deflate" more "\r\n\r\n"
+
+enum { TEXT_BYTES = 3000, INFLATED_BYTES_MAX = 8192 };
+
+static const char *text_of_a(void)
+{
+	static char text[TEXT_BYTES + 1];
+
+	memset(text, 'a', TEXT_BYTES);
+	return text;
+}
+
+/* The payload of the one frame that came, which must have the first byte @first. */
+static struct ouro_str payload_of(struct sim_peer *peer, unsigned first)
+{
+	struct ouro_str got = sim_peer_received(peer);
+	const unsigned char *bytes = (const unsigned char *)got.ptr;
+	size_t len, at = 2;
+
+	cr_assert_gt(got.len, 2);
+	cr_assert_eq(bytes[0], first, "%02x", bytes[0]);
+	len = bytes[1];
+	if (len == 126) {
+		len = (size_t)bytes[2] << 8 | bytes[3];
+		at = 4;
+	}
+	cr_assert_eq(got.len, at + len);
+	return ouro_str(got.ptr + at, len);
+}
+
+/* RFC 7692, 7.2.2: @payload, which was compressed by itself. */
+static struct ouro_str inflated(struct ouro_str payload)
+{
+	static char out[INFLATED_BYTES_MAX];
+	z_stream zlib = { 0 };
+	char in[INFLATED_BYTES_MAX];
+
+	memcpy(in, payload.ptr, payload.len);
+	memcpy(in + payload.len, "\x00\x00\xff\xff", 4);
+	cr_assert_eq(inflateInit2(&zlib, -15), Z_OK);
+	zlib.next_in = (Bytef *)in;
+	zlib.avail_in = (uInt)payload.len + 4;
+	zlib.next_out = (Bytef *)out;
+	zlib.avail_out = sizeof(out);
+	cr_assert_eq(inflate(&zlib, Z_SYNC_FLUSH), Z_OK);
+	inflateEnd(&zlib);
+	return ouro_str(out, sizeof(out) - zlib.avail_out);
+}
+
+Test(ws_rooms, who_reads_compressed_messages_gets_them)
+{
+	struct sim_peer *compressed = join_with(DEFLATE("/callbacks", "")),
+			*plain = join_with(WS_OPEN("/callbacks"));
+	struct ouro_str got;
+
+	publish("a", text_of_a());
+	got = payload_of(compressed, 0xc1);
+	cr_expect_lt(got.len, 100);
+	cr_expect(is(inflated(got), text_of_a()));
+	cr_expect(is(payload_of(plain, 0x81), text_of_a()));
+	cr_expect_eq(site.worker->ws.codecs.deflaters_used, 0);
+}
+
+Test(ws_rooms, each_compressed_message_stands_for_itself)
+{
+	struct sim_peer *peer = join_with(DEFLATE("/callbacks", ""));
+
+	for (int i = 0; i < 2; i++) {
+		publish("a", text_of_a());
+		cr_expect(is(inflated(payload_of(peer, 0xc1)), text_of_a()));
+		sim_peer_forget(peer);
+	}
+}
+
+Test(ws_rooms, small_messages_are_not_compressed)
+{
+	struct sim_peer *peer = join_with(DEFLATE("/callbacks", ""));
+
+	publish("a", "small");
+	EXPECT(peer, "\x81\x05small");
+}
+
+Test(ws_rooms, what_is_small_is_an_option)
+{
+	struct sim_peer *peer;
+
+	ws_options.deflate_bytes_min = TEXT_BYTES + 1;
+	peer = join_with(DEFLATE("/callbacks", ""));
+	publish("a", text_of_a());
+	payload_of(peer, 0x81);
+}
+
+Test(ws_rooms, what_is_no_gain_is_not_compressed)
+{
+	struct sim_peer *peer = join_with(DEFLATE("/callbacks", ""));
+	char noise[301] = "";
+	unsigned seed = 1;
+
+	for (size_t i = 0; i < sizeof(noise) - 1; i++)
+		noise[i] = (char)(1 + ((seed = seed * 1103515245 + 12345) >> 16) % 255);
+	publish("a", noise);
+	cr_expect(is(payload_of(peer, 0x81), noise));
+}
+
+Test(ws_rooms, a_smaller_window_gets_plain_ones)
+{
+	struct sim_peer *peer = join_with(DEFLATE("/callbacks", "; server_max_window_bits=10"));
+
+	publish("a", text_of_a());
+	payload_of(peer, 0x81);
+}
+
+Test(ws_rooms, a_context_of_its_own_gets_plain_ones)
+{
+	struct sim_peer *peer;
+
+	ws_options.deflate = OURO_WS_DEFLATE_TAKEOVER;
+	peer = join_with(DEFLATE("/callbacks", ""));
+	publish("a", text_of_a());
+	payload_of(peer, 0x81);
+}
+
+Test(ws_rooms, without_a_deflater_they_are_plain)
+{
+	struct sim_peer *peer = join_with(DEFLATE("/callbacks", ""));
+
+	site.worker->ws.codecs.options.deflaters_max = 0;
+	publish("a", text_of_a());
+	payload_of(peer, 0x81);
 }
 
 /* ---- Leaving ---- */

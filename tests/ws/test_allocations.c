@@ -1,6 +1,9 @@
 /* Memory: none is allocated per message once warm, which is counted while thousands of messages are
  * echoed (control frames are left out: for them wslay allocates); and any allocation may fail,
  * which ends a session in order, or a call with an error. */
+#include "ws/message.h"
+
+#include "base/str.h"
 #include "peer.h"
 #include "zclient.h"
 
@@ -184,9 +187,9 @@ static void write_script(const struct ouro_ws_deflate_params *params)
 /* Messages of all kinds, in both directions. Whether all of it went well. */
 static bool run_script(bool *clean)
 {
-	static char text[20000];
+	static char text[20000], frame[sizeof(text) + OURO_WS_HEAD_BYTES_MAX];
 	struct ouro_slice slice = { text, sizeof(text), NULL };
-	struct ouro_ws_shared message;
+	struct ouro_ws_chain chain;
 	bool well = true;
 
 	for (size_t i = 0; i < 6 && !peer.fake.closing; i++) {
@@ -204,13 +207,12 @@ static bool run_script(bool *clean)
 		well &= ouro_ws_session_send_copy(&peer.session, OURO_WS_BINARY,
 						  (struct ouro_str){ text, sizeof(text) }) == 0;
 		ouro_ws_session_send_piece(&peer.session, OURO_WS_TEXT, slice, true);
-		if (ouro_ws_shared_init(&message, &peer.loop, OURO_WS_TEXT,
-					(struct ouro_str){ text, sizeof(text) })) {
-			well = false;
-			continue;
-		}
-		well &= ouro_ws_session_send_shared(&peer.session, &message) == 0;
-		ouro_ws_shared_fini(&message);
+		well &= !ouro_ws_message_deflate(&peer.loop, ouro_str(text, sizeof(text)), &chain);
+		ouro_ws_chain_drop(&chain);
+		ouro_ws_message_write(OURO_WS_TEXT, ouro_str(text, sizeof(text)), frame);
+		slice.ptr = frame;
+		slice.len = ouro_ws_message_bytes(sizeof(text));
+		well &= ouro_ws_session_send_frame(&peer.session, slice) == 0;
 	}
 	fake_close(&peer.fake, -EPIPE);
 	*clean = peer.end.clean;

@@ -201,7 +201,7 @@ Test(ws_session_send, dropping_what_is_new)
 	peer.fake.out_len = 0;
 	cr_assert_eq(send_text("x"), -ENOBUFS);
 	cr_assert_eq(send_text("y"), -ENOBUFS);
-	cr_assert_eq(peer.endpoint.dropped_count, 2);
+	cr_assert_eq(peer.fake.counters.ws_messages_dropped, 2);
 	cr_assert_eq(peer.fake.out_len, 0);
 	fake_drain(&peer.fake);
 	cr_assert_eq(send_text("z"), 0);
@@ -217,14 +217,14 @@ Test(ws_session_send, dropping_what_is_old)
 	peer.fake.out_len = 0;
 	cr_assert_eq(send_text("0123456789"), 0);
 	cr_assert_eq(send_text("abcdefghij"), 0);
-	cr_assert_eq(peer.endpoint.dropped_count, 0);
+	cr_assert_eq(peer.fake.counters.ws_messages_dropped, 0);
 	cr_assert_eq(send_text("new"), 0);
-	cr_assert_eq(peer.endpoint.dropped_count, 1);
+	cr_assert_eq(peer.fake.counters.ws_messages_dropped, 1);
 	cr_assert_eq(peer.session.extra != NULL, true);
 	/* One that cannot ever wait. */
 	cr_assert_eq(ouro_ws_session_send_copy(&peer.session, OURO_WS_TEXT, ouro_str(big, 21)),
 		     -ENOBUFS);
-	cr_assert_eq(peer.endpoint.dropped_count, 2);
+	cr_assert_eq(peer.fake.counters.ws_messages_dropped, 2);
 	fake_drain(&peer.fake);
 	expect_written(&peer,
 		       FRAMES({ FIN | TEXT, "abcdefghij", 10, 0 }, { FIN | TEXT, "new", 3, 0 }));
