@@ -16,6 +16,8 @@
 /* How messages are encoded; each by its own function in @formats, in this order. */
 enum { FORMAT_EVENT = OURO_HUB_PLAIN + 1, FORMAT_FRAME, FORMAT_DEFLATED };
 
+static_assert((int)OURO_HUB_NAME_BYTES_DEFAULT == (int)OURO_TOPIC_BYTES_MAX,
+	      "what the public header promises");
 static_assert((int)OURO_HUB_FIELD_BYTES_MAX == (int)OURO_SSE_ID_BYTES_MAX &&
 		      (int)OURO_HUB_FIELD_BYTES_MAX == (int)OURO_SSE_NAME_BYTES_MAX,
 	      "what a message may have an event may have");
@@ -25,6 +27,7 @@ struct ouro_membership {
 	struct ouro_worker *worker;
 	struct ouro_subscriber *subscriber;
 	struct ouro_membership *next; /* of @subscriber */
+	bool missed; /* a message was dropped, and on_gap has not been called since */
 };
 
 size_t ouro_membership_bytes(void)
@@ -205,21 +208,37 @@ static const struct ouro_subscriber_ops event_ops = {
 	.on_gap = event_on_gap,
 };
 
+/* Returns whether @member is still there. */
+static bool tell_of_gap(struct ouro_membership *member)
+{
+	struct ouro_worker *worker = member->worker;
+
+	member->missed = false;
+	worker->rooms_told = member;
+	ouro_ws_conn_tell_gap(member->subscriber, ouro_subscription_topic(&member->sub));
+	return worker->rooms_told == member;
+}
+
 static void ws_on_message(struct ouro_subscription *sub, const struct ouro_hub_message *message,
 			  struct ouro_slice bytes)
 {
-	struct ouro_subscriber *subscriber = subscriber_of(sub);
+	struct ouro_membership *member = (struct ouro_membership *)(void *)sub;
+	int err;
 
 	(void)message;
-	if (!ouro_ws_conn_deliver(subscriber, bytes))
-		ouro_rooms_leave(subscriber);
+	if (member->missed && ouro_ws_conn_has_room(member->subscriber) && !tell_of_gap(member))
+		return;
+	err = ouro_ws_conn_deliver(member->subscriber, bytes);
+	if (err == -EPIPE)
+		ouro_rooms_leave(member->subscriber);
+	else if (err)
+		member->missed = true;
 }
 
-/* A WebSocket has no message of its own for what is missing. */
 static void ws_on_gap(struct ouro_subscription *sub, struct ouro_hub_id up_to)
 {
-	(void)sub;
 	(void)up_to;
+	tell_of_gap((struct ouro_membership *)(void *)sub);
 }
 
 static const struct ouro_subscriber_ops ws_ops = {
@@ -286,11 +305,14 @@ static void end(struct ouro_membership **link)
 	struct ouro_membership *member = *link;
 
 	*link = member->next;
+	if (member->worker->rooms_told == member)
+		member->worker->rooms_told = NULL;
 	ouro_hub_unsubscribe(&member->sub);
 	ouro_pool_put(&member->worker->memberships, member);
 }
 
-int ouro_subscribe(struct ouro_ctx *ctx, struct ouro_str topic)
+/* @after: NULL where the client says what it has had, or nobody does. */
+static int subscribe(struct ouro_ctx *ctx, struct ouro_str topic, const struct ouro_str *after)
 {
 	struct ouro_subscription_options options;
 	struct ouro_membership *member, **link;
@@ -299,6 +321,8 @@ int ouro_subscribe(struct ouro_ctx *ctx, struct ouro_str topic)
 
 	if (err)
 		return err;
+	if (after)
+		options.after = *after;
 	link = find(find_subscriber(ctx), topic, &count);
 	if (*link)
 		return -EALREADY;
@@ -315,6 +339,16 @@ int ouro_subscribe(struct ouro_ctx *ctx, struct ouro_str topic)
 	else
 		*link = member;
 	return err;
+}
+
+int ouro_subscribe(struct ouro_ctx *ctx, struct ouro_str topic)
+{
+	return subscribe(ctx, topic, NULL);
+}
+
+int ouro_subscribe_after(struct ouro_ctx *ctx, struct ouro_str topic, struct ouro_str id)
+{
+	return subscribe(ctx, topic, &id);
 }
 
 int ouro_unsubscribe(struct ouro_ctx *ctx, struct ouro_str topic)

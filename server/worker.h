@@ -67,8 +67,9 @@ struct ouro_worker {
 	char date[OURO_DATE_BYTES]; /* of @date_unix_s */
 	int64_t date_unix_s;
 
-	struct ouro_hub_loop *rooms; /* its part of the server's hub ... */
-	struct ouro_mail rooms_mail; /* ... which has messages for it */
+	struct ouro_hub_loop *rooms;        /* its part of the server's hub ... */
+	struct ouro_mail rooms_mail;        /* ... which has messages for it */
+	struct ouro_membership *rooms_told; /* of a gap, just now; NULL once it has ended */
 
 	bool draining; /* no response offers to keep the connection */
 	struct ouro_mail drain_mail;

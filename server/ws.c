@@ -1,6 +1,7 @@
 /* WebSockets of a worker: see server/ws.h. */
 #include "server/ws.h"
 
+#include "ouro/rooms.h"
 #include "server/server_private.h"
 
 #include <stddef.h>
@@ -74,7 +75,7 @@ static bool is_kind(const struct ouro_ws_kind *kind, const struct ouro_ws_endpoi
 {
 	/* Neither has padding. */
 	static_assert(sizeof(*options) == 10 * sizeof(uint32_t), "compared byte by byte");
-	static_assert(sizeof(*callbacks) == 4 * sizeof(ouro_handler_fn), "likewise");
+	static_assert(sizeof(*callbacks) == 5 * sizeof(ouro_handler_fn), "likewise");
 	return memcmp(&kind->given, options, sizeof(*options)) == 0 &&
 	       memcmp(&kind->callbacks, callbacks, sizeof(*callbacks)) == 0;
 }
@@ -169,16 +170,23 @@ static struct ouro_ws_conn *conn_of(struct ouro_subscriber *subscriber)
 					       offsetof(struct ouro_ws_conn, subscriber));
 }
 
-bool ouro_ws_conn_deliver(struct ouro_subscriber *subscriber, struct ouro_slice frame)
+int ouro_ws_conn_deliver(struct ouro_subscriber *subscriber, struct ouro_slice frame)
 {
 	struct ouro_ws_conn *conn = conn_of(subscriber);
 	struct ouro_counters *counters = &conn->worker->loop.counters;
+	int err = ouro_ws_session_send_frame(&conn->session, frame);
 
-	if (!ouro_ws_session_send_frame(&conn->session, frame)) {
+	if (!err) {
 		ouro_counter_add(&counters->ws_messages_out, 1);
 		ouro_counter_add(&counters->ws_room_messages_out, 1);
 	}
-	return conn->session.state == OURO_WS_OPEN;
+	/* A policy may have closed it. */
+	return conn->session.state == OURO_WS_OPEN ? err : -EPIPE;
+}
+
+bool ouro_ws_conn_has_room(struct ouro_subscriber *subscriber)
+{
+	return ouro_ws_session_has_room(&conn_of(subscriber)->session);
 }
 
 void ouro_ws_conn_destroy(struct ouro_ws_conn *conn)
@@ -247,8 +255,9 @@ static void settle(struct ouro_ws_conn *conn)
 
 struct callback {
 	const struct ouro_ws_conn *conn;
-	ouro_handler_fn fn; /* NULL: on_message */
-	const struct ouro_ws_message *message;
+	ouro_handler_fn fn;                    /* or else ... */
+	const struct ouro_ws_message *message; /* ... for on_message, or else ... */
+	struct ouro_str topic;                 /* ... for on_gap */
 };
 
 static void run_callback(struct ouro_ctx *ctx)
@@ -257,8 +266,10 @@ static void run_callback(struct ouro_ctx *ctx)
 
 	if (callback->fn)
 		callback->fn(ctx);
-	else
+	else if (callback->message)
 		callback->conn->kind->callbacks.on_message(ctx, callback->message);
+	else
+		callback->conn->kind->callbacks.on_gap(ctx, callback->topic);
 }
 
 /* An exchange for a callback, in which there is no request. */
@@ -287,6 +298,18 @@ static void call(struct ouro_ws_conn *conn, struct callback callback)
 	conn->ctx->callback_arg = &callback;
 	ouro_exchange_call(conn->ctx, run_callback);
 	settle(conn);
+}
+
+void ouro_ws_conn_tell_gap(struct ouro_subscriber *subscriber, struct ouro_str topic)
+{
+	struct ouro_ws_conn *conn = conn_of(subscriber);
+	/* The name goes with the subscription, which the callback may end. */
+	char name[OURO_TOPIC_BYTES_MAX];
+
+	if (!conn->kind->callbacks.on_gap)
+		return;
+	memcpy(name, topic.ptr, topic.len);
+	call(conn, (struct callback){ .topic = ouro_str(name, topic.len) });
 }
 
 /* ---- Events of a session ---- */

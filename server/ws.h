@@ -19,6 +19,7 @@ struct ouro_ws_callbacks {
 	ouro_ws_message_fn on_message; /* NULL: not callback style, whatever else is set */
 	ouro_handler_fn on_drain;
 	ouro_handler_fn on_close;
+	ouro_ws_gap_fn on_gap; /* in either style */
 };
 
 /* What connections with the same options share; it goes with the last of them. */
@@ -76,9 +77,15 @@ void ouro_ws_conn_destroy(struct ouro_ws_conn *conn);
 void ouro_ws_conn_open(struct ouro_ws_conn *conn, struct ouro_ctx *ctx,
 		       const struct ouro_ws_deflate_params *deflate);
 
-/* Sends a whole frame that a room brings to a WebSocket, which is referenced: what cannot be taken is
- * dropped. From the loop. False: it is closing. */
-bool ouro_ws_conn_deliver(struct ouro_subscriber *subscriber, struct ouro_slice frame);
+/* Sends a whole frame that a room brings to a WebSocket, which is referenced. From the loop. 0; -ENOBUFS:
+ * it is lost; -EPIPE: the WebSocket is closing. */
+int ouro_ws_conn_deliver(struct ouro_subscriber *subscriber, struct ouro_slice frame);
+
+/* Whether another one would not be dropped for want of room. */
+bool ouro_ws_conn_has_room(struct ouro_subscriber *subscriber);
+
+/* Tells the handler that messages of @topic are lost. From the loop. */
+void ouro_ws_conn_tell_gap(struct ouro_subscriber *subscriber, struct ouro_str topic);
 
 /* Begins to close: see ouro_ws_session_close(). Its rooms are left. */
 int ouro_ws_conn_close(struct ouro_ws_conn *conn, unsigned code, struct ouro_str reason);

@@ -154,7 +154,8 @@ static int accept_it(struct ouro_ctx *ctx, const struct handshake *shake)
 		.overflow = given->overflow,
 	};
 	const struct ouro_ws_callbacks callbacks = { given->on_open, given->on_message,
-						     given->on_drain, given->on_close };
+						     given->on_drain, given->on_close,
+						     given->on_gap };
 	struct ouro_ws_conn *conn = ouro_ws_conn_create(ctx->worker, &options, &callbacks);
 	int err = conn ? switch_protocols(ctx, shake) : -ENOMEM;
 

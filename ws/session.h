@@ -101,8 +101,8 @@ int ouro_ws_session_send_copy(struct ouro_ws_session *session, enum ouro_ws_opco
 			      struct ouro_str payload);
 
 /* Sends what does not wait: @frame, a whole message as ws/message.h writes it, which is referenced.
- * 0; -EPIPE when closing; -ENOBUFS: it was dropped, with OURO_WS_OVERFLOW_WAIT too, and no on_drain
- * follows; -ENOMEM. */
+ * 0; -EPIPE when closing; -ENOBUFS: it is lost, by policy, with OURO_WS_OVERFLOW_WAIT too, after
+ * which no on_drain follows, or because memory is short. */
 int ouro_ws_session_send_frame(struct ouro_ws_session *session, struct ouro_slice frame);
 
 /* Whether it is open and less than output_bytes_max are queued. */

@@ -280,7 +280,7 @@ int ouro_ws_session_send_frame(struct ouro_ws_session *session, struct ouro_slic
 	uint16_t wanted_drain = session->facts & WS_WANTS_DRAIN;
 	int err = submit(session, 0, frame);
 
-	if (err != -EAGAIN && err != -EBUSY)
+	if (!err || err == -EPIPE || err == -ENOBUFS)
 		return err;
 	/* Nobody waits to send it once more. */
 	session->facts &= (uint16_t)(~WS_WANTS_DRAIN | wanted_drain);

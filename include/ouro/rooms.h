@@ -1,9 +1,17 @@
-/* Rooms: topics that clients subscribe to and anybody publishes to, on whatever thread either is.
+/* Rooms: topics that clients subscribe to, as event streams (ouro/sse.h) or WebSockets (ouro/ws.h), and
+ * anybody publishes to, on whatever thread either is.
  *
- * What is published to a topic comes to all its subscribers once, in one order. It is encoded once, and
- * the same bytes go to all of them. The latest messages of a topic are kept: an event stream whose client
- * comes back with Last-Event-ID gets what it has missed; where that is not there any more, an event "gap"
- * (with empty data) comes before what there is.
+ * What is published to a topic comes to all its subscribers once, in one order. It is encoded once for each
+ * kind of them, and the same bytes go to all. One that is slow loses messages, or is closed, as its options
+ * say, and holds up nobody else.
+ *
+ * The latest messages of a topic are kept: an event stream whose client comes back with Last-Event-ID gets
+ * what it has missed, as does anyone who is subscribed from an id on; where that is not there any more, the
+ * gap is told before what there is: to an event stream as an event "gap" (with empty data), to the handler of
+ * a WebSocket by on_gap.
+ *
+ * A group is a topic. So is a single client: subscribe each to a name of its own, such as "user/ada", and
+ * publish there to reach it, on however many devices it is; 0 subscribers is the answer that it is not there.
  *
  * Bounds are options of the server (ouro/server.h): topics_max and those behind it. */
 #ifndef OURO_ROOMS_H
@@ -15,7 +23,10 @@
 extern "C" {
 #endif
 
-enum { OURO_SUBSCRIPTIONS_MAX = 64 /* of one client */ };
+enum {
+	OURO_SUBSCRIPTIONS_MAX = 64, /* of one client */
+	OURO_TOPIC_BYTES_MAX = 256,  /* of a topic's name */
+};
 
 enum ouro_message_type {
 	OURO_MESSAGE_TEXT,   /* UTF-8, which the publisher answers for */
@@ -28,21 +39,22 @@ struct ouro_message {
 	struct ouro_str data;
 	struct ouro_str event; /* its name, as of an event (ouro/sse.h) */
 	/* The publisher's own id; absent: it gets one, a time and a number, greater than those before
-	 * in its topic. */
+	 * in its topic. An event has it; a WebSocket is sent the data alone, so that clients who are to
+	 * come back with it must find it there. */
 	struct ouro_str id;
 	/* Of the messages with one key, a client that is slow needs the newest only
 	 * (OURO_SSE_SLOW_COALESCE). */
 	struct ouro_str key;
 };
 
-/* Subscribes the event stream that @ctx has begun, or the WebSocket that it has accepted, to @topic, of at
- * most 256 bytes, which is copied. From then on messages come in between what the handler sends.
+/* Subscribes the event stream that @ctx has begun, or the WebSocket that it has accepted, to @topic, whose
+ * name is copied. From then on messages come in between what the handler sends.
  *
  * An event stream goes on when the handler has returned; nothing of it runs then, and no fiber is held. A
  * WebSocket gets the data of each message, and leaves its rooms when it begins to close; in callback style
  * any of its callbacks may subscribe and unsubscribe it.
  *
- * Where the request has Last-Event-ID, what came after that id comes first. That id is of one topic: of
+ * Where an event stream's request has Last-Event-ID, what came after that id comes first. That id is of one topic: of
  * others that a stream has besides, it is but a time, which what was published just then may miss, and where
  * they have nothing so late they tell of a gap. A client that is to miss nothing has one stream for each.
  *
@@ -51,6 +63,10 @@ struct ouro_message {
  * -E2BIG: more than OURO_SUBSCRIPTIONS_MAX. -ENOSPC: there are too many topics. -EUSERS: the topic has too
  * many subscribers. -ENOMEM. */
 OURO_API int ouro_subscribe(struct ouro_ctx *ctx, struct ouro_str topic);
+
+/* The same, with what was published after the message with @id first, whatever Last-Event-ID says. Absent or
+ * empty: with what is published from now on. -EMSGSIZE: no id is so long. */
+OURO_API int ouro_subscribe_after(struct ouro_ctx *ctx, struct ouro_str topic, struct ouro_str id);
 
 /* Ends that. A stream without a handler, subscriptions or keep_open ends. 0, or -ENOENT where it was not
  * subscribed. */

@@ -40,9 +40,11 @@ enum ouro_ws_code {
 	OURO_WS_CODE_BAD_GATEWAY = 1014,
 };
 
-/* What becomes of a message where output_bytes_max are queued already. */
+/* What becomes of a message where output_bytes_max are queued already. What a room brings (ouro/rooms.h)
+ * has no sender who would be told: one that is slow holds up nobody else. */
 enum ouro_ws_overflow {
-	/* Who sends it waits on a fiber; else -EAGAIN, and on_drain when there is room. */
+	/* Who sends it waits on a fiber; else -EAGAIN, and on_drain when there is room. What a room
+	 * brings does not wait, it is dropped. */
 	OURO_WS_OVERFLOW_WAIT,
 	OURO_WS_OVERFLOW_DROP_NEW, /* it is dropped: -ENOBUFS */
 	OURO_WS_OVERFLOW_DROP_OLD, /* it is queued; older ones that wait may be dropped for it */
@@ -68,6 +70,7 @@ struct ouro_ws_message {
 };
 
 typedef void (*ouro_ws_message_fn)(struct ouro_ctx *ctx, const struct ouro_ws_message *message);
+typedef void (*ouro_ws_gap_fn)(struct ouro_ctx *ctx, struct ouro_str topic);
 
 /* Zero is the default of each. */
 struct ouro_ws_options {
@@ -97,6 +100,13 @@ struct ouro_ws_options {
 	ouro_ws_message_fn on_message; /* @message lives for the call */
 	ouro_handler_fn on_drain;      /* after -EAGAIN: there is room again */
 	ouro_handler_fn on_close;      /* the last one; nothing can be sent any more */
+	/* In either style; may be NULL. Messages of @topic, which lives for the call, that this
+	 * client should have had are lost, and what comes from now on is behind the gap: it went on
+	 * from an id that is not kept any more, the server could not keep up, or the client was slow
+	 * and they were dropped for it. The last is told when there is room again, before the next
+	 * message; older ones that OURO_WS_OVERFLOW_DROP_OLD drops are not told. In a straight line it
+	 * is called while the handler waits, and cannot wait itself. */
+	ouro_ws_gap_fn on_gap;
 };
 
 /* Answers the request with 101 and makes its connection a WebSocket; or answers that it cannot be one.

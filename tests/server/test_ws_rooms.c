@@ -10,9 +10,82 @@ enum { LARGE_BYTES = 64 * 1024, LARGE_COUNT = 40 };
 
 static struct site site;
 static struct ouro_ws_options ws_options;
-static int result, closed;
+static int result, closed, gaps, drained;
+static bool deaf;
+static char gap_topic[32];
+static void (*in_gap)(struct ouro_ctx *ctx, struct ouro_str topic);
 
 /* ---- Handlers ---- */
+
+static void on_gap(struct ouro_ctx *ctx, struct ouro_str topic)
+{
+	gaps++;
+	snprintf(gap_topic, sizeof(gap_topic), "%.*s", (int)topic.len, topic.ptr);
+	if (in_gap)
+		in_gap(ctx, topic);
+}
+
+static void say_gap(struct ouro_ctx *ctx, struct ouro_str topic)
+{
+	(void)topic;
+	result = ouro_ws_send(ctx, OURO_WS_TEXT, OURO_STR("gap"));
+}
+
+static void leave_in_gap(struct ouro_ctx *ctx, struct ouro_str topic)
+{
+	cr_expect_eq(ouro_unsubscribe(ctx, topic), 0);
+}
+
+static void come_back_in_gap(struct ouro_ctx *ctx, struct ouro_str topic)
+{
+	in_gap = NULL;
+	cr_expect_eq(ouro_unsubscribe(ctx, topic), 0);
+	result = ouro_subscribe(ctx, OURO_STR("a"));
+}
+
+static void close_in_gap(struct ouro_ctx *ctx, struct ouro_str topic)
+{
+	(void)topic;
+	ouro_ws_close(ctx, 4001, OURO_STR(""));
+}
+
+static void publish_in_gap(struct ouro_ctx *ctx, struct ouro_str topic)
+{
+	ouro_publish(ctx, topic, OURO_MESSAGE_TEXT, OURO_STR("more"));
+}
+
+static void panic_in_gap(struct ouro_ctx *ctx, struct ouro_str topic)
+{
+	(void)topic;
+	ouro_panic(ctx, "on purpose");
+}
+
+static void on_drain(struct ouro_ctx *ctx)
+{
+	(void)ctx;
+	drained++;
+}
+
+/* From the id that the query names. */
+static void after(struct ouro_ctx *ctx)
+{
+	struct ouro_ws_message message;
+	struct ouro_ws_options options = ws_options;
+
+	options.on_gap = deaf ? NULL : on_gap;
+	if (ouro_ws_accept(ctx, &options))
+		return;
+	result = ouro_subscribe_after(ctx, ouro_param(ctx, "name"), ouro_query(ctx, "id"));
+	while (ouro_ws_recv(ctx, &message) == 0)
+		continue;
+	closed++;
+}
+
+static void events_after(struct ouro_ctx *ctx)
+{
+	if (ouro_sse_begin(ctx, NULL) == 0)
+		result = ouro_subscribe_after(ctx, ouro_param(ctx, "name"), ouro_query(ctx, "id"));
+}
 
 static void straight(struct ouro_ctx *ctx)
 {
@@ -69,6 +142,8 @@ static void callbacks(struct ouro_ctx *ctx)
 	options.on_open = on_open;
 	options.on_message = on_message;
 	options.on_close = on_close;
+	options.on_gap = on_gap;
+	options.on_drain = on_drain;
 	ouro_ws_accept(ctx, &options);
 }
 
@@ -83,14 +158,28 @@ static void set_up(struct ouro_server *server)
 	add(server, "GET", "/straight/{name}", straight);
 	add(server, "GET", "/callbacks", callbacks);
 	add(server, "GET", "/events/{name}", events);
+	add(server, "GET", "/after/{name}", after);
+	add(server, "GET", "/events-after/{name}", events_after);
 	add(server, "GET", "/metrics", ouro_metrics);
+}
+
+static void begin_with(const struct ouro_options *options)
+{
+	ws_options = (struct ouro_ws_options){ 0 };
+	result = closed = gaps = drained = 0;
+	in_gap = NULL;
+	deaf = false;
+	site_open_with(&site, options, NULL, set_up);
 }
 
 static void begin(void)
 {
-	ws_options = (struct ouro_ws_options){ 0 };
-	result = closed = 0;
-	site_open_with(&site, NULL, NULL, set_up);
+	begin_with(NULL);
+}
+
+static void begin_small(void)
+{
+	begin_with(&(struct ouro_options){ .replay_count_max = 2 });
 }
 
 static void end(void)
@@ -99,6 +188,7 @@ static void end(void)
 }
 
 TestSuite(ws_rooms, .init = begin, .fini = end);
+TestSuite(ws_rooms_replay, .init = begin_small, .fini = end);
 
 /* ---- Clients ---- */
 
@@ -434,4 +524,297 @@ Test(ws_rooms, a_drain_leaves)
 	publish("a", "x");
 	EXPECT(first, "\x88\x02\x03\xe9");
 	EXPECT(second, "\x88\x02\x03\xe9");
+}
+
+/* ---- One client ---- */
+
+Test(ws_rooms, a_client_is_reached_by_a_topic_of_its_own)
+{
+	struct sim_peer *ada = join_with(WS_OPEN("/straight/user%2Fada")),
+			*again = join_with(WS_OPEN("/straight/user%2Fada")),
+			*bob = join_with(WS_OPEN("/straight/user%2Fbob"));
+
+	cr_expect_eq(publish("user/ada", "psst"), 2, "on both of her devices");
+	cr_expect_eq(publish("user/cid", "psst"), 0, "not there");
+	EXPECT(ada, "\x81\x04psst");
+	EXPECT(again, "\x81\x04psst");
+	EXPECT(bob, "");
+}
+
+/* ---- Going on where it was ---- */
+
+static void publish_four(void)
+{
+	join_with(WS_OPEN("/callbacks"));
+	publish_as("a", "1", "id-1");
+	publish_as("a", "2", "id-2");
+	publish_as("a", "3", "id-3");
+	publish_as("a", "4", "id-4");
+}
+
+Test(ws_rooms_replay, who_comes_back_goes_on_after_an_id)
+{
+	struct sim_peer *peer;
+
+	publish_four();
+	peer = site_connect(&site);
+	cr_expect(holds(site_ask(&site, peer, WS_OPEN("/after/a?id=id-3")), "\r\n\r\n\x81\x01"
+									    "4"));
+	cr_expect_eq(gaps, 0);
+	sim_peer_forget(peer);
+	publish("a", "5");
+	EXPECT(peer, "\x81\x01"
+		     "5");
+}
+
+Test(ws_rooms_replay, an_event_stream_goes_on_after_an_id_too)
+{
+	struct sim_peer *peer;
+
+	publish_four();
+	peer = site_connect(&site);
+	cr_expect(is(listen_with(&site, peer,
+				 LISTEN("/events-after/a?id=id-3", "Last-Event-ID: id-2\r\n")),
+		     "id: id-4\ndata: 4\n\n"));
+}
+
+Test(ws_rooms_replay, without_an_id_only_what_is_new_comes)
+{
+	struct sim_peer *peer;
+
+	publish_four();
+	peer = site_connect(&site);
+	cr_expect(is(listen_with(&site, peer, LISTEN("/events-after/a", "Last-Event-ID: id-3\r\n")),
+		     ""));
+}
+
+Test(ws_rooms_replay, an_id_has_a_length)
+{
+	static char ask[1000];
+	char id[258];
+
+	memset(id, 'x', 257);
+	id[257] = 0;
+	snprintf(ask, sizeof(ask), WS_ASK("/after/a?id=%s") "\r\n", id);
+	join_with(ask);
+	cr_expect_eq(result, -EMSGSIZE);
+	cr_expect_eq(site.worker->memberships.used_count, 0);
+}
+
+Test(ws_rooms_replay, who_comes_back_too_late_is_told_before_the_rest)
+{
+	struct sim_peer *peer;
+
+	in_gap = say_gap;
+	publish_four();
+	peer = site_connect(&site);
+	cr_expect(holds(site_ask(&site, peer, WS_OPEN("/after/a?id=id-1")),
+			"\r\n\r\n\x81\x03gap\x81\x01"
+			"3\x81\x01"
+			"4"));
+	cr_expect_eq(gaps, 1);
+	cr_expect_str_eq(gap_topic, "a");
+	cr_expect_eq(result, 0);
+}
+
+Test(ws_rooms_replay, who_does_not_want_to_be_told_is_not)
+{
+	struct sim_peer *peer;
+
+	deaf = true;
+	publish_four();
+	peer = site_connect(&site);
+	cr_expect(holds(site_ask(&site, peer, WS_OPEN("/after/a?id=id-1")), "\r\n\r\n\x81\x01"
+									    "3\x81\x01"
+									    "4"));
+}
+
+static struct sim_peer *come_too_late(void (*how)(struct ouro_ctx *ctx, struct ouro_str topic))
+{
+	struct sim_peer *peer = site_connect(&site);
+
+	in_gap = how;
+	publish_four();
+	cr_assert(holds(site_ask(&site, peer, WS_OPEN("/after/a?id=id-1")), "\r\n\r\n"));
+	cr_expect_eq(gaps, 1);
+	return peer;
+}
+
+Test(ws_rooms_replay, who_is_told_may_leave)
+{
+	struct sim_peer *peer = come_too_late(leave_in_gap);
+
+	cr_expect_eq(subscribers("a"), 1);
+	sim_peer_forget(peer);
+	publish("a", "5");
+	EXPECT(peer, "");
+}
+
+Test(ws_rooms_replay, who_is_told_may_begin_again)
+{
+	struct sim_peer *peer = come_too_late(come_back_in_gap);
+
+	cr_expect_eq(subscribers("a"), 2);
+	sim_peer_forget(peer);
+	publish("a", "5");
+	EXPECT(peer, "\x81\x01"
+		     "5");
+}
+
+Test(ws_rooms_replay, who_is_told_may_close)
+{
+	struct sim_peer *peer = come_too_late(close_in_gap);
+
+	cr_expect_eq(subscribers("a"), 1);
+	cr_expect(holds(sim_peer_received(peer), "\r\n\r\n\x88\x02\x0f\xa1"));
+}
+
+Test(ws_rooms_replay, who_is_told_may_publish)
+{
+	struct sim_peer *peer = come_too_late(publish_in_gap);
+
+	cr_expect(holds(sim_peer_received(peer), "\x81\x01"
+						 "4\x81\x04more"));
+}
+
+Test(ws_rooms_replay, who_panics_when_told_is_closed)
+{
+	struct sim_peer *peer = come_too_late(panic_in_gap);
+
+	cr_expect_eq(subscribers("a"), 1);
+	cr_expect(holds(sim_peer_received(peer), "\r\n\r\n\x88\x02\x03\xf3"));
+}
+
+/* ---- Slow readers ---- */
+
+static struct sim_peer *slow, *quick;
+
+/* A slow client and one that is not get LARGE_COUNT messages. */
+static void publish_to_slow(const char *ask, enum ouro_ws_overflow policy)
+{
+	static char text[LARGE_BYTES];
+
+	ws_options.overflow = policy;
+	ws_options.deflate = OURO_WS_DEFLATE_OFF;
+	slow = join_with(ask);
+	quick = join_with(WS_OPEN("/callbacks"));
+	memset(text, 'x', sizeof(text));
+	sim_peer_set_reading(slow, false);
+	for (int i = 0; i < LARGE_COUNT; i++) {
+		/* A number, so that it shows which have come. */
+		snprintf(text, sizeof(text), "%02d;", i);
+		text[3] = 'x';
+		publish_message("a", &(struct ouro_message){ .data = { text, sizeof(text) } });
+		cr_assert_eq(count_of(sim_peer_received(quick), "xxxxxxxx"), LARGE_BYTES / 8 - 1);
+		sim_peer_forget(quick);
+	}
+}
+
+static struct ouro_str read_all(void)
+{
+	sim_peer_set_reading(slow, true);
+	sim_settle(site.loop);
+	publish("a", "last");
+	return sim_peer_received(slow);
+}
+
+static void expect_counted(uint64_t sent)
+{
+	const struct ouro_counters *counters = site_counters(&site);
+
+	/* The quick one has had all of them. */
+	cr_expect_eq(counters->ws_room_messages_out + counters->ws_messages_dropped, sent);
+	cr_expect_gt(counters->ws_messages_dropped, LARGE_COUNT / 2);
+	cr_expect_geq(counters->ws_messages_out, counters->ws_room_messages_out);
+}
+
+static void check_new_ones_are_missing(const char *ask, enum ouro_ws_overflow policy)
+{
+	struct ouro_str got;
+
+	in_gap = say_gap;
+	publish_to_slow(ask, policy);
+	cr_expect_eq(gaps, 0);
+	got = read_all();
+	cr_expect(holds(got, "00;x"));
+	cr_expect(holds(got, "\x81\x03gap\x81\x04last"));
+	cr_expect_eq(count_of(got, "39;x"), 0);
+	cr_expect_eq(gaps, 1);
+	cr_expect_eq(drained, 0, "nobody was told to wait");
+	expect_counted(2 * LARGE_COUNT + 2);
+}
+
+Test(ws_rooms, by_default_messages_do_not_wait_but_are_missing)
+{
+	check_new_ones_are_missing(WS_OPEN("/callbacks"), OURO_WS_OVERFLOW_WAIT);
+}
+
+Test(ws_rooms, messages_do_not_wait_for_a_straight_line_either)
+{
+	check_new_ones_are_missing(WS_OPEN("/after/a"), OURO_WS_OVERFLOW_WAIT);
+}
+
+Test(ws_rooms, new_messages_may_be_dropped)
+{
+	check_new_ones_are_missing(WS_OPEN("/callbacks"), OURO_WS_OVERFLOW_DROP_NEW);
+}
+
+Test(ws_rooms, old_messages_may_be_dropped)
+{
+	struct ouro_str got;
+
+	publish_to_slow(WS_OPEN("/callbacks"), OURO_WS_OVERFLOW_DROP_OLD);
+	got = read_all();
+	cr_expect(holds(got, "00;x"));
+	cr_expect(holds(got, "39;x"));
+	cr_expect_eq(count_of(got, "20;x"), 0);
+	cr_expect(holds(got, "\x81\x04last"));
+	cr_expect_eq(gaps, 0);
+	/* What was queued and dropped later was taken. */
+	cr_expect_eq(site_counters(&site)->ws_room_messages_out, 2 * LARGE_COUNT + 2);
+	cr_expect_gt(site_counters(&site)->ws_messages_dropped, LARGE_COUNT / 2);
+}
+
+Test(ws_rooms, a_slow_client_may_be_closed)
+{
+	struct ouro_str got;
+
+	publish_to_slow(WS_OPEN("/callbacks"), OURO_WS_OVERFLOW_CLOSE);
+	cr_expect_eq(subscribers("a"), 1);
+	got = read_all();
+	cr_expect(holds(got, "\x88\x02\x03\xf0"));
+	cr_expect_eq(count_of(got, "last"), 0);
+}
+
+Test(ws_rooms, the_counters_say_what_there_is)
+{
+	struct answer answer;
+
+	join_with(WS_OPEN("/callbacks"));
+	publish("a", "x");
+	answer = site_answer(&site, GET("/metrics"));
+	cr_expect(holds(answer.body, "\nouro_ws_room_messages_out_total 1\n"));
+	cr_expect(holds(answer.body, "\nouro_ws_messages_dropped_total 0\n"));
+}
+
+/* ---- Wrong calls ---- */
+
+Test(ws_rooms, wrong_calls_say_so)
+{
+	struct sim_peer *peer = join_with(WS_OPEN("/callbacks"));
+	char name[258];
+
+	say(peer, "+");
+	cr_expect_eq(result, -EINVAL);
+	memset(name, 'x', sizeof(name));
+	name[0] = '+';
+	say_bytes(peer, 0x81, name, sizeof(name));
+	cr_expect_eq(result, -ENAMETOOLONG);
+	for (int i = 1; i < OURO_SUBSCRIPTIONS_MAX; i++) {
+		snprintf(name, sizeof(name), "+%d", i);
+		say(peer, name);
+		cr_expect_eq(result, 0);
+	}
+	say(peer, "+b");
+	cr_expect_eq(result, -E2BIG);
 }
