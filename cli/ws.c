@@ -1,5 +1,9 @@
-/* The demo's WebSockets: what comes goes back, in the buffer it came in. */
+/* The demo's WebSockets: one where what comes goes back, in the buffer it came in, and rooms. */
 #include "cli/cli.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 static void echo(struct ouro_ctx *ctx)
 {
@@ -12,3 +16,80 @@ static void echo(struct ouro_ctx *ctx)
 			return;
 }
 OURO_GET("/ws/echo", echo);
+
+/* ---- Rooms ---- */
+
+/* What a client's callbacks know of it: the topic that it is in. */
+struct room {
+	size_t len;
+	char name[];
+};
+
+static struct room *room_create(struct ouro_str name)
+{
+	struct room *room = malloc(sizeof(*room) + name.len);
+
+	if (!room)
+		return NULL;
+	room->len = name.len;
+	memcpy(room->name, name.ptr, name.len);
+	return room;
+}
+
+static void on_said(struct ouro_ctx *ctx, const struct ouro_ws_message *message)
+{
+	const struct room *room = ouro_data(ctx);
+	int count;
+
+	if (message->type != OURO_WS_TEXT) {
+		ouro_ws_close(ctx, OURO_WS_CODE_UNSUPPORTED, OURO_STR("only text is published"));
+		return;
+	}
+	count = ouro_publish(ctx, (struct ouro_str){ room->name, room->len }, OURO_MESSAGE_TEXT,
+			     message->data);
+	if (count < 0)
+		ouro_ws_close(ctx,
+			      count == -EMSGSIZE ? OURO_WS_CODE_TOO_BIG : OURO_WS_CODE_TRY_LATER,
+			      OURO_STR("it could not be published"));
+}
+
+static void on_left(struct ouro_ctx *ctx)
+{
+	free(ouro_data(ctx));
+}
+
+static bool take_room(void *arg, struct ouro_str name, struct ouro_str value)
+{
+	struct ouro_str *room = arg;
+
+	if (name.len != strlen("room") || memcmp(name.ptr, "room", name.len) != 0)
+		return true;
+	*room = value;
+	return false;
+}
+
+/* Idle clients hold neither a fiber nor a context. The topics are those of /sse/topic/{name} and
+ * /publish/{name}. */
+static void chat(struct ouro_ctx *ctx)
+{
+	const struct ouro_ws_options options = { .on_message = on_said, .on_close = on_left };
+	struct ouro_str name = OURO_STR("lobby");
+	struct room *room;
+
+	if (ouro_query_each(ctx, take_room, &name) == -EINVAL || name.len == 0 ||
+	    name.len > OURO_TOPIC_BYTES_MAX) {
+		ouro_error(ctx, 400, "the room must have a name of at most 256 bytes");
+		return;
+	}
+	room = room_create(name);
+	if (!room) {
+		ouro_error(ctx, 503, "out of memory");
+		return;
+	}
+	ouro_set_data(ctx, room);
+	if (ouro_ws_accept(ctx, &options))
+		free(room);
+	else if (ouro_subscribe(ctx, name))
+		ouro_ws_close(ctx, OURO_WS_CODE_TRY_LATER, OURO_STR("the room is full"));
+}
+OURO_GET("/ws/chat", chat);

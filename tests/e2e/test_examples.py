@@ -500,6 +500,45 @@ class WebSockets(Example):
         self.assertEqual(self.get("/count").status, 426)
 
 
+class Chat(Example):
+    name = "chat"
+
+    def enter(self, target):
+        websocket = WebSocket(self.server.address, target)
+        self.addCleanup(websocket.close)
+        return websocket
+
+    def test_all_in_a_room_hear_all(self):
+        ada, bob = self.enter("/rooms/one?user=ada"), self.enter("/rooms/one")
+        other = self.enter("/rooms/other")
+        stream = self.server.connect()
+        self.addCleanup(stream.close)
+        stream.send(make_request("GET", "/rooms/one/events", version="1.0"))
+        stream.read_head()
+        ada.say(TEXT, b"hello")
+        for websocket in (ada, bob):
+            self.assertEqual(websocket.hear(), (TEXT, b"hello"))
+        self.assertTrue(stream.read_until(b"\n\n").endswith(b"\ndata: hello\n\n"))
+        bob.say(BINARY, b"\xff")
+        self.assertEqual(ada.hear(), (BINARY, b"\xff"))
+        other.say(TEXT, b"alone")
+        self.assertEqual(other.hear(), (TEXT, b"alone"))
+
+    def test_one_client(self):
+        websocket = self.enter("/rooms/two?user=cid")
+        other = self.enter("/rooms/two")
+        self.assert_answers(self.ask("POST", "/users/cid", body=b"psst"), 200, b"told\n")
+        self.assertEqual(websocket.hear(), (TEXT, b"psst"))
+        other.say(TEXT, b"x")
+        self.assertEqual(other.hear(), (TEXT, b"x"))
+        self.assertEqual(self.ask("POST", "/users/nobody", body=b"psst").status, 404)
+
+    def test_who_leaves_is_not_reached(self):
+        with self.enter("/rooms/three?user=dan") as websocket:
+            self.assertEqual(websocket.leave(), (CLOSE, b"\x03\xe8"))
+        eventually(lambda: self.ask("POST", "/users/dan", body=b"x").status == 404, "he is still there")
+
+
 class EmbedLibuv(Example):
     name = "embed_libuv"
     packages = ("libuv",)
@@ -634,7 +673,7 @@ class Events(Example):
         self.assertTrue(back.read_until(b"\n\n").endswith(b"\ndata: missed\n\n"))
 
 
-for example in (Hello, Echo, Send, Files, Receive, Groups, Hooks, Data, Upload, Wait, WebSockets, Events,
+for example in (Hello, Echo, Send, Files, Receive, Groups, Hooks, Data, Upload, Wait, WebSockets, Chat, Events,
                 EmbedLibuv, Postgres):
     for linked in LINKAGES:
         cls_name = example.__name__ + linked.capitalize()

@@ -5,9 +5,9 @@ import signal
 import struct
 import threading
 
-from http_client import TIMEOUT_S
+from http_client import TIMEOUT_S, make_request
 from ouro_server import ServerCase, eventually, main
-from ws_client import BINARY, CLOSE, PING, PONG, TEXT, WebSocket, make_frame
+from ws_client import BINARY, CLOSE, PING, PONG, TEXT, WebSocket, make_frame, make_handshake
 
 MIB = 1 << 20
 CLIENTS = 50
@@ -89,13 +89,100 @@ class Echo(ServerCase):
             self.assertEqual(after[name], before[name] + 1, name)
 
 
+class Chat(ServerCase):
+    def enter(self, room, **options):
+        websocket = WebSocket(self.server.address, f"/ws/chat?room={room}", **options)
+        self.addCleanup(websocket.close)
+        return websocket
+
+    def listen(self, room):
+        connection = self.server.connect()
+        self.addCleanup(connection.close)
+        connection.send(make_request("GET", f"/sse/topic/{room}", version="1.0"))
+        self.assertEqual(connection.read_head().status, 200)
+        return connection
+
+    def next_event(self, connection):
+        lines = connection.read_until(b"\n\n").split(b"\n")
+        return next(line.removeprefix(b"data: ") for line in lines if line.startswith(b"data: "))
+
+    def publish(self, room, text):
+        with self.server.connect() as connection:
+            connection.send(make_request("POST", f"/publish/{room}", body=text))
+            return int(connection.read_response().body)
+
+    def test_websockets_and_event_streams_hear_one_another(self):
+        first, second, stream = self.enter("a"), self.enter("a", deflate=True), self.listen("a")
+        first.say(TEXT, b"one")
+        self.assertEqual(second.hear(), (TEXT, b"one"))
+        long = b"some text " * 500
+        second.say(TEXT, long)
+        self.assertEqual(self.publish("a", b"three"), 3)
+        for websocket, texts in ((first, (b"one", long, b"three")), (second, (long, b"three"))):
+            for text in texts:
+                self.assertEqual(websocket.hear(), (TEXT, text))
+        for text in (b"one", long, b"three"):
+            self.assertEqual(self.next_event(stream), text)
+
+    def test_all_threads_hear_all_in_order(self):
+        websockets = [self.enter("many", deflate=index % 2 == 0) for index in range(20)]
+        texts = [b"%d " % number * (1 + number * 20) for number in range(30)]
+        for number, text in enumerate(texts):
+            websockets[number % 20].say(TEXT, text)
+            # What another client says next must not overtake it.
+            self.assertEqual(websockets[0].hear(), (TEXT, text))
+        for websocket in websockets[1:]:
+            for text in texts:
+                self.assertEqual(websocket.hear(), (TEXT, text))
+
+    def test_a_client_that_does_not_read_loses_messages_and_nobody_else(self):
+        slow, fast = self.enter("slow"), self.enter("slow")
+        for number in range(200):
+            text = b"%d," % number + b"x" * 65536
+            self.assertEqual(self.publish("slow", text), 2)
+            self.assertEqual(fast.hear(), (TEXT, text))
+        eventually(lambda: self.server.metrics()["ws_messages_dropped_total"] > 0,
+                   "all were queued")
+        self.assertTrue(slow.hear()[1].startswith(b"0,"))
+
+    def test_who_goes_is_no_subscriber(self):
+        leaving, gone = self.enter("going"), self.enter("going")
+        self.assertEqual(self.publish("going", b"x"), 2)
+        self.assertEqual(leaving.hear(), (TEXT, b"x"))
+        self.assertEqual(leaving.leave(), (CLOSE, b"\x03\xe8"))
+        gone.close()
+        eventually(lambda: self.publish("going", b"x") == 0, "they are still there")
+
+    def test_without_a_name_it_is_the_lobby(self):
+        with WebSocket(self.server.address, "/ws/chat") as websocket:
+            self.publish("lobby", b"hello")
+            self.assertEqual(websocket.hear(), (TEXT, b"hello"))
+
+    def test_what_is_not_text(self):
+        websocket = self.enter("text")
+        websocket.say(BINARY, b"\xff")
+        opcode, payload = websocket.hear()
+        self.assertEqual((opcode, payload[:2]), (CLOSE, struct.pack(">H", 1003)))
+
+    def test_rooms_that_cannot_be(self):
+        for room in ("", "x" * 257, "%zz", "%"):
+            with self.subTest(room=room), self.server.connect() as connection:
+                connection.send(make_handshake(f"/ws/chat?room={room}", key="A" * 22 + "=="))
+                self.assertEqual(connection.read_response().status, 400)
+        self.enter("x" * 256)
+
+
 class Going(ServerCase):
     def test_clients_are_told_that_the_server_goes(self):
-        with WebSocket(self.server.address, "/ws/echo") as websocket:
+        with (WebSocket(self.server.address, "/ws/echo") as websocket,
+              WebSocket(self.server.address, "/ws/chat") as chatting):
             self.server.process.send_signal(signal.SIGTERM)
             self.assertEqual(websocket.hear(), (CLOSE, struct.pack(">H", 1001)))
             websocket.send(make_frame(CLOSE, struct.pack(">H", 1001)))
             self.assertEqual(websocket.read_to_end(), b"")
+            self.assertEqual(chatting.hear(), (CLOSE, struct.pack(">H", 1001)))
+            chatting.send(make_frame(CLOSE, struct.pack(">H", 1001)))
+            self.assertEqual(chatting.read_to_end(), b"")
         self.assertEqual(self.server.process.wait(TIMEOUT_S), 0)
 
 
