@@ -37,13 +37,31 @@ static bool are_in_range(const struct ouro_hub_options *options)
 	       options->name_bytes_max <= OURO_HUB_NAME_BYTES_MAX &&
 	       options->message_bytes_max <= OURO_HUB_MESSAGE_BYTES_MAX &&
 	       options->replay_count_max <= OURO_HUB_RING_COUNT_MAX &&
-	       options->backlog_count_max <= OURO_HUB_RING_COUNT_MAX;
+	       options->backlog_count_max <= OURO_HUB_RING_COUNT_MAX &&
+	       options->origin <= OURO_HUB_ORIGIN_MAX;
+}
+
+/* The secret key, and the origin where none is given. 0 or a negative errno. */
+static int choose_randomly(struct ouro_hub *hub)
+{
+	struct {
+		uint64_t hash_key[2];
+		uint32_t origin;
+	} random;
+
+	if (getrandom(&random, sizeof(random), 0) < 0)
+		return -errno;
+	memcpy(hub->hash_key, random.hash_key, sizeof(hub->hash_key));
+	hub->origin = hub->options.origin ? hub->options.origin
+					  : random.origin & OURO_HUB_ORIGIN_MAX;
+	return 0;
 }
 
 int ouro_hub_create(struct ouro_hub **hub, const struct ouro_hub_options *options)
 {
 	struct ouro_hub_options complete = *options;
 	struct ouro_hub *made;
+	int err;
 
 	set_defaults(&complete);
 	if (!are_in_range(&complete))
@@ -55,9 +73,8 @@ int ouro_hub_create(struct ouro_hub **hub, const struct ouro_hub_options *option
 	for (uint32_t i = 0; i < complete.format_count; i++)
 		made->formats[i + 1] = complete.formats[i];
 	made->options.formats = NULL;
-	if (getrandom(made->hash_key, sizeof(made->hash_key), 0) < 0) {
-		int err = -errno;
-
+	err = choose_randomly(made);
+	if (err) {
 		free(made);
 		return err;
 	}

@@ -64,6 +64,9 @@ struct ouro_hub_options {
 	size_t bytes_max;
 	/* How long a topic without subscribers keeps its messages. */
 	uint32_t retention_ms;
+	/* What its ids are told by from those of other hubs, at most OURO_HUB_ORIGIN_MAX; zero: a
+	 * random one. With a backend the ids are the backend's. */
+	uint32_t origin;
 	/* The wall clock in ms; NULL: the system's. Any thread. */
 	uint64_t (*clock_ms)(void *arg);
 	void *clock_arg;
@@ -151,8 +154,8 @@ struct ouro_subscription_options {
 	uint32_t preferred;
 	uint32_t preferred_bytes_min;
 	/* The id of the last message that it has had: a publisher's, or the hub's. What came after
-	 * that one is given first; where not all of it is there any more, the gap is told, then
-	 * what there is is given. Absent or empty: it has what is published from now on, with a
+	 * that one is given first; where not all of it is there any more, or the id is of another
+	 * hub, the gap is told, then what there is is given. Absent or empty: it has what is published from now on, with a
 	 * backend by this process; by others, from when the backend has looked. */
 	struct ouro_str after;
 	/* Nobody else in this process has the topic, or gets it as long as this one lasts. */

@@ -5,11 +5,13 @@
 
 struct ouro_hub_id ouro_hub_id_next(struct ouro_hub_id last, uint64_t now_ms)
 {
+	const uint64_t step = OURO_HUB_ORIGIN_MAX + 1;
+
 	if (now_ms > last.ms)
-		return (struct ouro_hub_id){ .ms = now_ms };
-	if (last.seq < UINT64_MAX)
-		return (struct ouro_hub_id){ .ms = last.ms, .seq = last.seq + 1 };
-	return (struct ouro_hub_id){ .ms = last.ms + 1 };
+		return (struct ouro_hub_id){ now_ms, ouro_hub_id_origin(last) };
+	if (last.seq <= UINT64_MAX - step)
+		return (struct ouro_hub_id){ last.ms, last.seq + step };
+	return (struct ouro_hub_id){ last.ms + 1, ouro_hub_id_origin(last) };
 }
 
 size_t ouro_hub_id_write(struct ouro_hub_id id, char *out)

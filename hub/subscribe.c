@@ -76,9 +76,17 @@ static void begin_late(struct ouro_subscription *sub, struct ouro_hub_id positio
 	sub->is_late = true;
 }
 
+/* Whether @id may be of a message of this hub, as to where it was made. With a backend all have
+ * their ids from there. */
+static bool is_of(const struct ouro_hub *hub, struct ouro_hub_id id)
+{
+	return hub->options.backend || ouro_hub_id_origin(id) == hub->origin;
+}
+
 /* @last: of what there was when it came. */
-static void begin_after(struct ouro_subscription *sub, const struct ouro_hub_ring *ring,
-			struct ouro_hub_id last, struct ouro_str after)
+static void begin_after(struct ouro_subscription *sub, const struct ouro_hub *hub,
+			const struct ouro_hub_ring *ring, struct ouro_hub_id last,
+			struct ouro_str after)
 {
 	struct ouro_hub_message *message = ouro_hub_ring_find(ring, after);
 	struct ouro_hub_id id;
@@ -88,8 +96,12 @@ static void begin_after(struct ouro_subscription *sub, const struct ouro_hub_rin
 	else if (ouro_hub_id_parse(after, &id))
 		/* A publisher's: the ring had it once, and has newer ones only. */
 		begin_late(sub, ring->floor);
+	else if (!is_of(hub, id))
+		/* From before a restart, or of another server: it has had nothing of this. */
+		begin_late(sub, ring->floor);
 	else if (ouro_hub_id_is_before(last, id))
-		/* Of a time before all was lost: nobody knows what of this it has had. */
+		/* Of another topic, or of a time before the backend lost all: nobody knows what of
+		 * this it has had. */
 		begin_late(sub, last);
 	else if (ouro_hub_id_is_before(id, ring->floor))
 		begin_late(sub, ring->floor);
@@ -102,7 +114,8 @@ void ouro_hub_subscription_begin(struct ouro_subscription *sub)
 	struct ouro_hub_topic *topic = sub->part->topic;
 
 	if (sub->after) {
-		begin_after(sub, &topic->ring, topic->loaded, ouro_str(sub->after, sub->after_len));
+		begin_after(sub, sub->part->loop->hub, &topic->ring, topic->loaded,
+			    ouro_str(sub->after, sub->after_len));
 		free(sub->after);
 		sub->after = NULL;
 	} else {
@@ -125,13 +138,13 @@ static int begin_waiting(struct ouro_subscription *sub, struct ouro_str after)
 	return 0;
 }
 
-static int begin(struct ouro_subscription *sub, const struct ouro_hub_topic *topic,
-		 struct ouro_str after)
+static int begin(struct ouro_subscription *sub, const struct ouro_hub *hub,
+		 const struct ouro_hub_topic *topic, struct ouro_str after)
 {
 	if (topic->is_loading)
 		return begin_waiting(sub, after);
 	if (after.len > 0)
-		begin_after(sub, &topic->ring, topic->ring.last, after);
+		begin_after(sub, hub, &topic->ring, topic->ring.last, after);
 	else
 		sub->position = topic->ring.last;
 	return 0;
@@ -161,7 +174,7 @@ static int join(struct ouro_hub_loop *loop, struct ouro_hub_topic *topic,
 
 	if (err)
 		return err;
-	err = begin(&joined, topic, options->after);
+	err = begin(&joined, loop->hub, topic, options->after);
 	if (err)
 		return err;
 	if (!part) {

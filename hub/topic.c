@@ -84,7 +84,7 @@ static struct ouro_hub_id beginning(struct ouro_hub *hub)
 {
 	uint64_t now_ms = ouro_hub_now_ms(hub), newest_ms = atomic_load(&hub->newest_ms);
 
-	return (struct ouro_hub_id){ .ms = now_ms > newest_ms ? now_ms : newest_ms + 1 };
+	return (struct ouro_hub_id){ now_ms > newest_ms ? now_ms : newest_ms + 1, hub->origin };
 }
 
 int ouro_hub_topic_create(struct ouro_hub *hub, uint64_t hash, struct ouro_str name,

@@ -26,6 +26,7 @@ struct ouro_hub {
 	struct ouro_hub_format formats[OURO_HUB_FORMATS_MAX]; /* the first is unused */
 	struct ouro_hub_shard shards[OURO_HUB_SHARD_COUNT];
 	uint64_t hash_key[2];
+	uint32_t origin; /* of the ids */
 	atomic_uint_least32_t topic_count;
 	atomic_uint_least32_t loop_count;
 	atomic_size_t bytes;             /* that all rings keep */

@@ -26,6 +26,8 @@ void rig_init(struct rig *rig, const struct ouro_hub_options *options)
 	*rig = (struct rig){ .now_ms = 1000000 };
 	if (options)
 		complete = *options;
+	if (!complete.origin)
+		complete.origin = 1;
 	complete.clock_ms = rig_clock;
 	complete.clock_arg = rig;
 	err = ouro_hub_create(&rig->hub, &complete);

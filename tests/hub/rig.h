@@ -32,7 +32,7 @@ struct rig_subscriber {
 	void (*then)(struct rig_subscriber *subscriber); /* called after each */
 };
 
-/* The clock starts at 1,000,000 ms. Options: defaults where @options is NULL. */
+/* The clock starts at 1,000,000 ms, and the origin is 1 where none is given. Options: defaults where @options is NULL. */
 void rig_init(struct rig *rig, const struct ouro_hub_options *options);
 void rig_fini(struct rig *rig);
 

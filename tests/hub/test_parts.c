@@ -47,10 +47,14 @@ static void expect_next(struct ouro_hub_id last, uint64_t now_ms, struct ouro_hu
 
 Test(hub_id, the_next_is_greater)
 {
-	expect_next((struct ouro_hub_id){ 5, 3 }, 6, (struct ouro_hub_id){ 6, 0 });
-	expect_next((struct ouro_hub_id){ 5, 3 }, 5, (struct ouro_hub_id){ 5, 4 });
-	expect_next((struct ouro_hub_id){ 5, 3 }, 4, (struct ouro_hub_id){ 5, 4 });
-	expect_next((struct ouro_hub_id){ 5, UINT64_MAX }, 4, (struct ouro_hub_id){ 6, 0 });
+	const uint64_t step = OURO_HUB_ORIGIN_MAX + 1;
+
+	expect_next((struct ouro_hub_id){ 5, 3 }, 6, (struct ouro_hub_id){ 6, 3 });
+	expect_next((struct ouro_hub_id){ 5, 3 }, 5, (struct ouro_hub_id){ 5, 3 + step });
+	expect_next((struct ouro_hub_id){ 5, 3 }, 4, (struct ouro_hub_id){ 5, 3 + step });
+	expect_next((struct ouro_hub_id){ 5, 3 + step }, 6, (struct ouro_hub_id){ 6, 3 });
+	expect_next((struct ouro_hub_id){ 5, UINT64_MAX }, 4,
+		    (struct ouro_hub_id){ 6, OURO_HUB_ORIGIN_MAX });
 }
 
 /* The values of the paper, appendix A, and of its authors' list for the empty string. */

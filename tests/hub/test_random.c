@@ -84,7 +84,7 @@ static void publish(int topic)
 	sprintf(data, "%d", place);
 	rig.now_ms += (uint64_t)(rand() % 3);
 	topics[topic].ids[place] = ouro_hub_id_next(place > 0 ? topics[topic].ids[place - 1]
-							      : (struct ouro_hub_id){ 1000000, 0 },
+							      : (struct ouro_hub_id){ 1000000, 1 },
 						    rig.now_ms);
 	topics[topic].count++;
 	cr_assert_geq(rig_publish(&rig, name_of(topic), data), 0);

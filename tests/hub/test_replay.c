@@ -188,11 +188,86 @@ Test(replay, an_id_from_the_future_is_a_gap_and_does_not_make_deaf)
 	rig_init(&rig, NULL);
 	rig_subscribe(&rig, 1, "room", &bob);
 	publish_numbers(1, 1);
-	rig_subscribe_after(&rig, 0, "room", &ann, "18446744073709551615-18446744073709551615");
+	rig_subscribe_after(&rig, 0, "room", &ann, "18446744073709551615-1");
 	publish_numbers(2, 2);
 	rig_run(&rig);
 	expect_told(&ann, "gap 2 ");
 	end();
+}
+
+/* Ann has 1 to 3 of a hub that ends; 4 to 7 are published to the next one before she comes back,
+ * at whatever time that says it is. */
+static void let_ann_miss_a_restart(uint64_t now_ms)
+{
+	rig_init(&rig, NULL);
+	rig_subscribe(&rig, 0, "room", &ann);
+	publish_numbers(1, 3);
+	rig_run(&rig);
+	ouro_hub_unsubscribe(&ann.sub);
+	rig_fini(&rig);
+	rig_init(&rig, &(struct ouro_hub_options){ .origin = 2 });
+	rig.now_ms = now_ms;
+	rig_subscribe(&rig, 1, "room", &bob);
+	publish_numbers(4, 5);
+	rig.now_ms = 1000001;
+	publish_numbers(6, 7);
+	rig_subscribe_after(&rig, 0, "room", &ann, text_of(ann.last));
+	rig_run(&rig);
+	expect_told(&ann, "1 2 3 gap 4 5 6 7 ");
+	end();
+}
+
+Test(replay, who_comes_back_after_a_restart_is_given_all_that_was_published_since)
+{
+	let_ann_miss_a_restart(1000001);
+}
+
+Test(replay, so_is_who_does_where_the_clock_was_set_back)
+{
+	let_ann_miss_a_restart(999000);
+}
+
+Test(replay, so_is_who_does_in_the_same_millisecond)
+{
+	let_ann_miss_a_restart(1000000);
+}
+
+Test(replay, an_id_of_another_server_whose_clock_is_ahead_is_a_gap)
+{
+	rig_init(&rig, NULL);
+	rig_subscribe(&rig, 1, "room", &bob);
+	publish_numbers(1, 2);
+	rig_subscribe_after(&rig, 0, "room", &ann, "1000500-2");
+	rig_run(&rig);
+	expect_told(&ann, "gap 1 2 ");
+	end();
+}
+
+Test(replay, hubs_have_origins_of_their_own)
+{
+	struct ouro_hub_options options = { 0 };
+	uint32_t origins[2];
+
+	for (int i = 0; i < 2; i++) {
+		struct ouro_hub_loop *loop;
+		struct ouro_subscription sub = { 0 };
+		struct ouro_hub *hub;
+
+		cr_assert_eq(ouro_hub_create(&hub, &options), 0);
+		cr_assert_eq(ouro_hub_loop_create(hub, NULL, NULL, &loop), 0);
+		cr_assert_eq(ouro_hub_subscribe(loop, OURO_STR("room"), &sub,
+						&(struct ouro_subscription_options){
+							.ops = &rig_subscriber_ops }),
+			     0);
+		origins[i] = ouro_hub_id_origin(sub.position);
+		ouro_hub_unsubscribe(&sub);
+		ouro_hub_loop_close(loop);
+		ouro_hub_loop_destroy(loop);
+		ouro_hub_destroy(hub);
+	}
+	cr_expect_neq(origins[0], origins[1], "once in 2^24 they are the same");
+	options.origin = OURO_HUB_ORIGIN_MAX + 1;
+	cr_expect_eq(ouro_hub_create(&(struct ouro_hub *){ NULL }, &options), -EINVAL);
 }
 
 Test(replay, an_id_cannot_be_of_any_length)
