@@ -13,7 +13,6 @@
 enum {
 	/* Encoded on the stack, and copied into the output at once, where the client keeps up. */
 	SMALL_EVENT_BYTES_MAX = OURO_INLINE_STATIC_BYTES_MAX,
-	RETRY_EVENT_BYTES_MAX = 32,
 };
 
 /* An event, so that the client's code can be told. */
@@ -175,17 +174,18 @@ static int begin_answer(struct ouro_ctx *ctx)
 	return err;
 }
 
+/* In memory of its own: it waits where the answer before is still on its way. */
 static int send_retry(struct ouro_event_stream *events, uint32_t retry_ms)
 {
 	const struct ouro_sse_event event = { .retry_ms = retry_ms };
-	char text[RETRY_EVENT_BYTES_MAX];
-	struct ouro_sse_encoded encoded = { { text, 0, NULL }, { 0 } };
-	ssize_t len = ouro_sse_event_write(&event, text, sizeof(text));
+	struct ouro_sse_encoded encoded;
+	int err = ouro_sse_event_encode(&event, &encoded);
 
-	if (len < 0)
-		return (int)len;
-	encoded.bytes.len = (size_t)len;
-	return ouro_sse_session_send(&events->session, &encoded, now_ms(events->ctx));
+	if (err)
+		return err;
+	err = ouro_sse_session_send(&events->session, &encoded, now_ms(events->ctx));
+	ouro_buf_unref(encoded.bytes.buf);
+	return err;
 }
 
 /* The head is written. */

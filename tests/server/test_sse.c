@@ -62,6 +62,22 @@ static void idle(struct ouro_ctx *ctx)
 	result = ouro_sleep(ctx, OURO_FOREVER);
 }
 
+/* Leaves nothing of what was on the stack below. */
+__attribute__((noinline)) static void use_the_stack(void)
+{
+	volatile char bytes[16384];
+
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = '!';
+}
+
+static void busy(struct ouro_ctx *ctx)
+{
+	begin_result = ouro_sse_begin(ctx, &sse_options);
+	use_the_stack();
+	result = ouro_sleep(ctx, OURO_FOREVER);
+}
+
 static void kept(struct ouro_ctx *ctx)
 {
 	struct ouro_sse_options options = sse_options;
@@ -143,6 +159,16 @@ static void cached(struct ouro_ctx *ctx)
 	ouro_sse_begin(ctx, NULL);
 }
 
+static void many_bytes(struct ouro_ctx *ctx)
+{
+	static char text[OURO_STREAM_PENDING_HIGH + 2000];
+	uint64_t count;
+
+	memset(text, 'x', sizeof(text));
+	ouro_param_u64(ctx, "count", &count);
+	ouro_text(ctx, 200, ouro_str(text, (size_t)count));
+}
+
 static void come_back(struct ouro_ctx *ctx)
 {
 	struct ouro_str id = ouro_sse_last_event_id(ctx);
@@ -158,12 +184,14 @@ static void set_up(struct ouro_server *server)
 	add(server, "GET", "/clock", clock_events);
 	add(server, "GET", "/two", two);
 	add(server, "GET", "/idle", idle);
+	add(server, "GET", "/busy", busy);
 	add(server, "GET", "/kept", kept);
 	add(server, "GET", "/kept-quietly", kept_quietly);
 	add(server, "GET", "/flood", flood);
 	add(server, "GET", "/misuse", misuse);
 	add(server, "GET", "/cached", cached);
 	add(server, "GET", "/come-back", come_back);
+	add(server, "GET", "/bytes/{count:u64}", many_bytes);
 	cr_assert_eq(ouro_server_route(server, "GET", "/flood-inline", flood_inline, &inlined), 0);
 	cr_assert_eq(ouro_server_route(server, "GET", "/limited", clock_events, &limited), 0);
 	cr_assert_eq(ouro_server_route(server, "GET", "/limited-kept", kept, &limited), 0);
@@ -227,6 +255,31 @@ Test(sse, the_time_to_come_back_is_told_first)
 
 	sse_options.retry_ms = 2000;
 	cr_expect(is(listen_with(&site, peer, LISTEN("/idle", "")), "retry: 2000\n\n"));
+}
+
+/* However full the output is when the stream begins. */
+Test(sse, the_time_to_come_back_is_told_behind_an_answer_that_is_still_on_its_way)
+{
+	struct sim_settings settings = { .window = 1000 };
+	char request[200];
+
+	sse_options.retry_ms = 2000;
+	sim_change(site.sim, &settings);
+	for (int bytes = OURO_STREAM_PENDING_HIGH - 1000; bytes < OURO_STREAM_PENDING_HIGH + 1500;
+	     bytes += 50) {
+		struct sim_peer *peer = site_connect(&site);
+
+		sim_peer_set_reading(peer, false);
+		snprintf(request, sizeof(request),
+			 "GET /bytes/%d HTTP/1.1\r\nHost: a\r\n\r\n" GET("/busy"), bytes);
+		site_ask(&site, peer, request);
+		sim_peer_set_reading(peer, true);
+		sim_settle(site.loop);
+		cr_expect(holds(sim_peer_received(peer), "\r\n\r\nd\r\nretry: 2000\n\n\r\n"),
+			  "behind %d bytes", bytes);
+		sim_peer_reset(peer);
+		sim_settle(site.loop);
+	}
 }
 
 Test(sse, to_head_it_is_the_head)
