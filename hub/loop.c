@@ -168,12 +168,11 @@ static void drop_slices(struct ouro_slice *slices)
 		ouro_buf_unref(slices[i].buf);
 }
 
-static struct ouro_subscription *next_visit(struct ouro_hub_part *part,
-					    const struct ouro_hub_list *list)
+static struct ouro_subscription *next_visit(struct ouro_hub_part *part)
 {
 	struct ouro_hub_list *link = part->visit;
 
-	if (link == list)
+	if (link == &part->live)
 		return NULL;
 	part->visit = link->next;
 	return OURO_HUB_LIST_ENTRY(link, struct ouro_subscription, link);
@@ -186,7 +185,7 @@ static void hand_to_live(struct ouro_hub_part *part, const struct ouro_hub_kept 
 	struct ouro_subscription *sub;
 
 	part->visit = part->live.next;
-	while ((sub = next_visit(part, &part->live)))
+	while ((sub = next_visit(part)))
 		/* It may have come after this message, or had it while it was behind. */
 		if (ouro_hub_id_is_before(sub->position, stamp))
 			hand(sub, kept, slices);
@@ -198,7 +197,7 @@ static void tell_live_of_gap(struct ouro_hub_part *part, struct ouro_hub_id up_t
 	struct ouro_subscription *sub;
 
 	part->visit = part->live.next;
-	while ((sub = next_visit(part, &part->live)))
+	while ((sub = next_visit(part)))
 		if (ouro_hub_id_is_before(sub->position, up_to)) {
 			sub->position = up_to;
 			tell_gap(sub, up_to);
@@ -324,22 +323,33 @@ static void move_to_live(struct ouro_hub_part *part, struct ouro_subscription *s
 	part->live_count++;
 }
 
-/* At least one of them, however much was handed to the others. */
+/* Each of them once, and at least one, however much was handed to the others. Who had their turn are
+ * the last to have the next. */
 static void run_behind(struct ouro_hub_part *part)
 {
-	struct ouro_subscription *sub;
+	struct ouro_hub_list turn;
 	struct batch batch;
 
-	part->visit = part->behind.next;
-	while ((sub = next_visit(part, &part->behind))) {
+	ouro_hub_list_init(&turn);
+	ouro_hub_list_add_all(&turn, &part->behind);
+	while (!ouro_hub_list_is_empty(&turn)) {
+		struct ouro_subscription *sub =
+			OURO_HUB_LIST_ENTRY(turn.next, struct ouro_subscription, link);
+
 		if (!fetch_for(sub, &batch))
 			break;
+		/* Before it is told anything: it may go, or all others may. */
+		ouro_hub_list_remove(&sub->link);
+		ouro_hub_list_add(&part->behind, &sub->link);
+		/* There need be no message to keep the loop busy. */
+		part->loop->delivered++;
 		if (hand_batch(sub, &batch) && !ouro_hub_id_is_before(sub->position, part->cursor))
 			move_to_live(part, sub);
 		if (part->loop->delivered >= RUN_DELIVERIES_MAX)
 			break;
 	}
-	part->visit = &part->live;
+	ouro_hub_list_add_all(&turn, &part->behind);
+	ouro_hub_list_add_all(&part->behind, &turn);
 }
 
 /* ---- Running ---- */

@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static struct rig rig;
 static struct rig_subscriber ann, bob, cid;
@@ -326,6 +327,66 @@ Test(replay, more_than_one_batch_is_given_in_order)
 	expect_told(&ann, expected);
 	cr_expect_str_eq(bob.told + 2, expected);
 	end();
+}
+
+static struct rig_subscriber *create_crowd(size_t count)
+{
+	struct rig_subscriber *crowd = calloc(count, sizeof(*crowd));
+
+	cr_assert(crowd);
+	return crowd;
+}
+
+static void end_crowd(struct rig_subscriber *crowd, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		ouro_hub_unsubscribe(&crowd[i].sub);
+	free(crowd);
+	end();
+}
+
+/* Who came back first has much to catch up with as well. */
+Test(replay, nobody_who_comes_back_waits_until_others_have_all)
+{
+	enum { CROWD = 900, MESSAGES = 500 };
+	struct rig_subscriber *crowd = create_crowd(CROWD);
+
+	rig_init(&rig, &(struct ouro_hub_options){ .replay_count_max = MESSAGES,
+						   .replay_bytes_max = 1 << 20 });
+	rig_subscribe(&rig, 1, "room", &bob);
+	publish_numbers(1, MESSAGES);
+	rig_run(&rig);
+	for (int i = 0; i < CROWD; i++)
+		rig_subscribe_after(&rig, 0, "room", &crowd[i], "1-1");
+	rig_run_loop(&rig, 0);
+	rig_run_loop(&rig, 0);
+	for (int i = 0; i < CROWD; i++)
+		cr_assert_gt(crowd[i].told_len, 0, "%d", i);
+	rig_run(&rig);
+	for (int i = 0; i < CROWD; i++)
+		cr_assert(strstr(crowd[i].told, " 499 500 "), "%d", i);
+	end_crowd(crowd, CROWD);
+}
+
+/* As after a restart, when all have come back. */
+Test(replay, one_run_tells_so_many_of_a_gap)
+{
+	enum { CROWD = 20000 };
+	struct rig_subscriber *crowd = create_crowd(CROWD);
+	unsigned told = 0;
+
+	rig_init(&rig, NULL);
+	for (int i = 0; i < CROWD; i++)
+		rig_subscribe_after(&rig, 0, "room", &crowd[i], "1-1");
+	rig_run_loop(&rig, 0);
+	for (int i = 0; i < CROWD; i++)
+		told += crowd[i].gap_count;
+	cr_expect_lt(told, CROWD);
+	cr_expect(rig.loops[0].is_rung);
+	rig_run(&rig);
+	for (int i = 0; i < CROWD; i++)
+		cr_assert_eq(crowd[i].gap_count, 1);
+	end_crowd(crowd, CROWD);
 }
 
 /* ---- Loops that lag ---- */
