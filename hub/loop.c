@@ -178,14 +178,16 @@ static struct ouro_subscription *next_visit(struct ouro_hub_part *part)
 	return OURO_HUB_LIST_ENTRY(link, struct ouro_subscription, link);
 }
 
+/* Hands @kept to the live ones from the next on, or to so many of them that others must have their turn
+ * before the rest. */
 static void hand_to_live(struct ouro_hub_part *part, const struct ouro_hub_kept *kept)
 {
 	struct ouro_slice slices[OURO_HUB_FORMATS_MAX] = { 0 };
 	struct ouro_hub_id stamp = ouro_hub_message_stamp(kept->message);
+	uint32_t delivered_max = part->loop->delivered + RUN_DELIVERIES_MAX;
 	struct ouro_subscription *sub;
 
-	part->visit = part->live.next;
-	while ((sub = next_visit(part)))
+	while (part->loop->delivered < delivered_max && (sub = next_visit(part)))
 		/* It may have come after this message, or had it while it was behind. */
 		if (ouro_hub_id_is_before(sub->position, stamp))
 			hand(sub, kept, slices);
@@ -247,7 +249,7 @@ static void fetch_for_live(struct ouro_hub_part *part, struct batch *batch)
 	part->is_ready = false;
 	batch->count = 0;
 	batch->lost_up_to = (struct ouro_hub_id){ 0 };
-	if (topic->is_loading)
+	if (topic->is_loading || part->rest.message)
 		goto unlock;
 	if (ouro_hub_list_is_empty(&part->live))
 		part->cursor = topic->ring.last;
@@ -260,6 +262,16 @@ unlock:
 	pthread_mutex_unlock(&shard->lock);
 }
 
+/* The message of @part->rest, of which the reference is taken, unless it is still not all's. */
+static void hand_rest(struct ouro_hub_part *part)
+{
+	hand_to_live(part, &part->rest);
+	if (part->visit != &part->live)
+		return;
+	ouro_hub_message_unref(part->rest.message);
+	part->rest.message = NULL;
+}
+
 static void run_live(struct ouro_hub_part *part)
 {
 	struct batch batch;
@@ -267,9 +279,14 @@ static void run_live(struct ouro_hub_part *part)
 	fetch_for_live(part, &batch);
 	if (!ouro_hub_id_is_zero(batch.lost_up_to))
 		tell_live_of_gap(part, batch.lost_up_to);
+	if (part->rest.message)
+		hand_rest(part);
 	for (uint32_t i = 0; i < batch.count; i++) {
-		hand_to_live(part, &batch.kept[i]);
-		ouro_hub_message_unref(batch.kept[i].message);
+		part->rest = batch.kept[i];
+		part->visit = part->live.next;
+		hand_rest(part);
+		/* Only a message that was fetched alone is for so many. */
+		assert(!part->rest.message || batch.count == 1);
 	}
 }
 
@@ -362,8 +379,9 @@ static void finish(struct ouro_hub_part *part)
 	part->is_delivering = false;
 	if (ouro_hub_part_is_empty(part))
 		ouro_hub_part_free(part);
-	else if (!topic->is_loading && (!ouro_hub_list_is_empty(&part->behind) ||
-					ouro_hub_id_is_before(part->cursor, topic->ring.last)))
+	else if (!topic->is_loading &&
+		 (part->rest.message || !ouro_hub_list_is_empty(&part->behind) ||
+		  ouro_hub_id_is_before(part->cursor, topic->ring.last)))
 		ouro_hub_part_ring(part);
 	pthread_mutex_unlock(&shard->lock);
 }

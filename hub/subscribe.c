@@ -61,6 +61,7 @@ void ouro_hub_part_free(struct ouro_hub_part *part)
 	pthread_mutex_lock(&loop->lock);
 	ouro_hub_list_remove(&part->in_ready);
 	pthread_mutex_unlock(&loop->lock);
+	ouro_hub_message_unref(part->rest.message);
 	free(part);
 	/* What it alone still had to fetch is not needed any more. */
 	ouro_hub_topic_trim(loop->hub, topic);

@@ -62,7 +62,9 @@ struct ouro_hub_part {
 	struct ouro_hub_list
 		behind; /* subscribers who come back, or wait for the topic to be loaded */
 	uint32_t live_count;
-	struct ouro_hub_list *visit; /* the next to be called; whoever goes moves it on */
+	struct ouro_hub_list *visit; /* the next live one to be called; whoever goes moves it on */
+	struct ouro_hub_kept rest;   /* what those from there on are still to be handed, with a
+				      * reference; message NULL: nothing */
 	bool is_delivering;          /* the run frees it if need be */
 };
 

@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static struct rig rig;
 static struct rig_subscriber ann, bob, cid;
@@ -186,6 +187,80 @@ Test(hub, topics_beyond_one_run_are_served_by_the_next)
 		free(crowd[i]);
 	}
 	ouro_hub_unsubscribe(&ann.sub);
+	rig_fini(&rig);
+}
+
+enum { CROWD = 20000, RUN_MAX = 17000 };
+
+/* Runs the crowd's loop, once; how many have been told something. */
+static unsigned run_crowd(const struct rig_subscriber *crowd)
+{
+	unsigned told = 0, before = 0;
+
+	for (int i = 0; i < CROWD; i++)
+		before += crowd[i].told_len > 0;
+	rig_run_loop(&rig, 0);
+	for (int i = 0; i < CROWD; i++)
+		told += crowd[i].told_len > 0;
+	cr_expect_leq(told - before, RUN_MAX);
+	return told;
+}
+
+/* More than one run may hand over: others have their turn before all have heard of it. */
+Test(hub, a_message_to_a_crowd_takes_more_than_one_run)
+{
+	struct rig_subscriber *crowd = calloc(CROWD, sizeof(*crowd));
+	unsigned told;
+
+	rig_init(&rig, NULL);
+	for (int i = 0; i < CROWD; i++)
+		rig_subscribe(&rig, 0, "room", &crowd[i]);
+	rig_subscribe(&rig, 0, "next", &ann);
+	rig_publish(&rig, "room", "x");
+	told = run_crowd(crowd);
+	cr_assert_gt(told, 0);
+	cr_assert(rig.loops[0].is_rung);
+	/* Some go, the next one among them; some come; and there is more. */
+	for (unsigned i = told; i < told + 3; i++)
+		ouro_hub_unsubscribe(&crowd[i].sub);
+	ouro_hub_unsubscribe(&crowd[0].sub);
+	rig_subscribe(&rig, 0, "room", &bob);
+	rig_publish(&rig, "next", "1");
+	rig_publish(&rig, "room", "y");
+	rig_subscribe_after(&rig, 0, "room", &cid, "1000000-1");
+	run_crowd(crowd);
+	expect_told(&ann, "1 ");
+	rig_run(&rig);
+	expect_told(&bob, "y ");
+	expect_told(&cid, "x y ");
+	expect_told(&crowd[0], "x ");
+	expect_told(&crowd[told + 1], "");
+	for (int i = 1; i < CROWD; i++) {
+		if (crowd[i].sub.part)
+			cr_assert_str_eq(crowd[i].told, "x y ");
+		ouro_hub_unsubscribe(&crowd[i].sub);
+	}
+	ouro_hub_unsubscribe(&ann.sub);
+	ouro_hub_unsubscribe(&bob.sub);
+	ouro_hub_unsubscribe(&cid.sub);
+	free(crowd);
+	rig_fini(&rig);
+}
+
+/* All leave between the runs: nothing is left of the message. */
+Test(hub, a_crowd_may_go_before_all_have_been_told)
+{
+	struct rig_subscriber *crowd = calloc(CROWD, sizeof(*crowd));
+
+	rig_init(&rig, &(struct ouro_hub_options){ .replay_count_max = OURO_HUB_NO_REPLAY });
+	for (int i = 0; i < CROWD; i++)
+		rig_subscribe(&rig, 0, "room", &crowd[i]);
+	rig_publish(&rig, "room", "x");
+	run_crowd(crowd);
+	for (int i = 0; i < CROWD; i++)
+		ouro_hub_unsubscribe(&crowd[i].sub);
+	rig_run(&rig);
+	free(crowd);
 	rig_fini(&rig);
 }
 
