@@ -190,6 +190,13 @@ int ouro_hub_publish(struct ouro_hub *hub, struct ouro_str topic,
 
 /* ---- From the backend ---- */
 
+/* The greatest id that is less. */
+static struct ouro_hub_id just_before(struct ouro_hub_id id)
+{
+	return id.seq > 0 ? (struct ouro_hub_id){ id.ms, id.seq - 1 }
+			  : (struct ouro_hub_id){ id.ms - 1, UINT64_MAX };
+}
+
 /* The topic begins with a message @stamp, which came after that of @before. Where nothing is
  * known to have been before it, whoever has had something earlier had it before the backend lost
  * all. */
@@ -199,16 +206,17 @@ static void begin_at(struct ouro_hub_ring *ring, struct ouro_hub_id stamp,
 	ring->last = before;
 	ring->floor = before;
 	if (ouro_hub_id_is_zero(before))
-		ring->floor = stamp.seq > 0 ? (struct ouro_hub_id){ stamp.ms, stamp.seq - 1 }
-					    : (struct ouro_hub_id){ stamp.ms - 1, UINT64_MAX };
+		ring->floor = just_before(stamp);
 }
 
-/* The gap that a message has before it, which came after that of @before. */
-static struct ouro_hub_id gap_before(const struct ouro_hub_ring *ring, struct ouro_hub_id before)
+/* The gap that a message @stamp has before it, which came after that of @before. Where the backend
+ * knows nothing of the last one here, nobody knows what else was lost since. */
+static struct ouro_hub_id gap_before(const struct ouro_hub_ring *ring, struct ouro_hub_id stamp,
+				     struct ouro_hub_id before)
 {
 	if (ouro_hub_id_eq(before, ring->last))
 		return (struct ouro_hub_id){ 0 };
-	return ouro_hub_id_is_before(ring->last, before) ? before : ring->last;
+	return ouro_hub_id_is_before(ring->last, before) ? before : just_before(stamp);
 }
 
 static int arrive(struct ouro_hub *hub, struct ouro_hub_topic *topic,
@@ -222,7 +230,7 @@ static int arrive(struct ouro_hub *hub, struct ouro_hub_topic *topic,
 		return 0;
 	if (topic->is_loading && ouro_hub_id_is_zero(topic->ring.last))
 		begin_at(&topic->ring, stamp, before);
-	return ouro_hub_topic_add(hub, topic, message, gap_before(&topic->ring, before));
+	return ouro_hub_topic_add(hub, topic, message, gap_before(&topic->ring, stamp, before));
 }
 
 int ouro_hub_arrive(struct ouro_hub *hub, struct ouro_str name, struct ouro_hub_message *message,

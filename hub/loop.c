@@ -149,10 +149,12 @@ static bool hand(struct ouro_subscription *sub, const struct ouro_hub_kept *kept
 	struct ouro_hub_loop *loop = sub->part->loop;
 	const struct ouro_slice *slice;
 	struct ouro_hub_id stamp = ouro_hub_message_stamp(kept->message);
+	/* It may have had elsewhere what was lost here. */
+	bool is_gap = ouro_hub_id_is_before(sub->position, kept->gap);
 
 	loop->delivered++;
 	sub->position = stamp;
-	if (!ouro_hub_id_is_zero(kept->gap) && !tell_gap(sub, kept->gap))
+	if (is_gap && !tell_gap(sub, kept->gap))
 		return false;
 	slice = wrap_for(loop, sub, kept->message, slices);
 	if (!slice)

@@ -641,7 +641,23 @@ Test(replay, what_the_backend_has_lost_is_a_gap)
 	rig_run(&rig);
 	expect_told(&bob, "2 gap 4 gap 5 ");
 	expect_told(&ann, "2 gap 4 gap 5 ");
-	cr_expect_eq(ann.gap.ms, 40);
+	cr_expect_eq(ann.gap.ms, 49);
+	end();
+}
+
+Test(replay, what_was_lost_here_and_had_elsewhere_is_no_gap)
+{
+	init_with_backend();
+	rig_subscribe(&rig, 0, "room", &ann);
+	arrive(10, 0, "1");
+	ouro_hub_loaded(rig.hub, OURO_STR("room"));
+	arrive(40, 30, "4");
+	rig_subscribe_after(&rig, 0, "room", &bob, "30-0");
+	rig_subscribe_after(&rig, 0, "room", &cid, "20-0");
+	rig_run(&rig);
+	expect_told(&ann, "gap 4 ");
+	expect_told(&bob, "4 ");
+	expect_told(&cid, "gap 4 ");
 	end();
 }
 
