@@ -28,7 +28,8 @@ struct ouro_hub_content {
 	struct ouro_str data;
 	struct ouro_str event; /* a name, for subscribers that tell events apart */
 	/* The publisher's own id, which subscribers are told instead of the hub's and may come
-	 * back with. */
+	 * back with. Of several messages of a topic with the same one, those behind the oldest
+	 * are given again then. */
 	struct ouro_str id;
 	struct ouro_str
 		key; /* of the messages with one key, a slow subscriber needs the newest only */

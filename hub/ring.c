@@ -85,7 +85,7 @@ uint32_t ouro_hub_ring_after(const struct ouro_hub_ring *ring, struct ouro_hub_i
 
 struct ouro_hub_message *ouro_hub_ring_find(const struct ouro_hub_ring *ring, struct ouro_str id)
 {
-	for (uint32_t i = ring->count; i-- > 0;) {
+	for (uint32_t i = 0; i < ring->count; i++) {
 		struct ouro_hub_message *message = ouro_hub_ring_at(ring, i)->message;
 		struct ouro_str given = ouro_hub_message_content(message)->id;
 

@@ -36,7 +36,7 @@ struct ouro_hub_kept *ouro_hub_ring_at(const struct ouro_hub_ring *ring, uint32_
 /* The index of the oldest message after @id; the count where there is none. */
 uint32_t ouro_hub_ring_after(const struct ouro_hub_ring *ring, struct ouro_hub_id id);
 
-/* The newest message that its publisher gave the id @id; NULL where there is none. */
+/* The oldest message that its publisher gave the id @id; NULL where there is none. */
 struct ouro_hub_message *ouro_hub_ring_find(const struct ouro_hub_ring *ring, struct ouro_str id);
 
 #endif

@@ -38,9 +38,10 @@ struct ouro_message {
 	enum ouro_message_type type;
 	struct ouro_str data;
 	struct ouro_str event; /* its name, as of an event (ouro/sse.h) */
-	/* The publisher's own id; absent: it gets one, a time and a number, greater than those before
-	 * in its topic. An event has it; a WebSocket is sent the data alone, so that clients who are to
-	 * come back with it must find it there. */
+	/* The publisher's own id, which no other message of the topic has: else what came behind the
+	 * first of them is sent again to who comes back. Absent: it gets one, a time and a number,
+	 * greater than those before in its topic. An event has it; a WebSocket is sent the data alone,
+	 * so that clients who are to come back with it must find it there. */
 	struct ouro_str id;
 	/* Of the messages with one key, a client that is slow needs the newest only
 	 * (OURO_SSE_SLOW_COALESCE). */
