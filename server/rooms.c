@@ -270,6 +270,17 @@ static int choose_frames(const struct ouro_ws_conn *conn, struct ouro_subscripti
 	return 0;
 }
 
+/* What the client of @ctx has had. Where that is no id of an event it is of another server, and as good as
+ * any that nobody knows: one that no publisher can have given. */
+static struct ouro_str last_had(const struct ouro_ctx *ctx)
+{
+	struct ouro_str id = ouro_sse_last_event_id(ctx);
+
+	if (id.ptr || ouro_str_trim(ouro_header(ctx, "last-event-id")).len == 0)
+		return id;
+	return OURO_STR("\n");
+}
+
 /* How @ctx takes messages: by what it is. 0 or the error for the caller. */
 static int choose_format(struct ouro_ctx *ctx, struct ouro_subscription_options *options)
 {
@@ -282,7 +293,7 @@ static int choose_format(struct ouro_ctx *ctx, struct ouro_subscription_options 
 		*options = (struct ouro_subscription_options){
 			.ops = &event_ops,
 			.format = FORMAT_EVENT,
-			.after = ouro_sse_last_event_id(ctx),
+			.after = last_had(ctx),
 		};
 	return err;
 }

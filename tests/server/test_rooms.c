@@ -270,6 +270,24 @@ Test(rooms_bounds, who_comes_back_too_late_is_told_of_the_gap)
 		     "event: gap\ndata: \n\nid: 3\ndata: x\n\nid: 4\ndata: x\n\n"));
 }
 
+Test(rooms, who_comes_back_with_an_id_that_is_none_is_told_of_the_gap)
+{
+	static char request[400];
+	struct sim_peer *back;
+
+	join(LISTEN("/topic/a", ""));
+	publish_as("a", "x", "1");
+	back = join(LISTEN("/topic/a", "Last-Event-ID: a\tb\r\n"));
+	cr_expect(
+		is(events_of(sim_peer_received(back)), "event: gap\ndata: \n\nid: 1\ndata: x\n\n"));
+	snprintf(request, sizeof(request), LISTEN("/topic/a", "Last-Event-ID: %0257d\r\n"), 1);
+	back = join(request);
+	cr_expect(
+		is(events_of(sim_peer_received(back)), "event: gap\ndata: \n\nid: 1\ndata: x\n\n"));
+	back = join(LISTEN("/topic/a", "Last-Event-ID:  \r\n"));
+	cr_expect(is(events_of(sim_peer_received(back)), ""));
+}
+
 static void leave(struct ouro_ctx *ctx, void *arg)
 {
 	(void)arg;
