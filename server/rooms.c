@@ -396,14 +396,16 @@ int ouro_server_publish(struct ouro_server *server, struct ouro_str topic,
 		.id = message->id,
 		.key = message->key,
 	};
-	const struct ouro_sse_event event = event_of(&content);
+	struct ouro_sse_event event = event_of(&content);
 	ssize_t size;
 
 	if ((unsigned)message->type > OURO_MESSAGE_BINARY)
 		return -EINVAL;
 	if (content.data.len > server->options.message_bytes_max)
 		return -EMSGSIZE;
-	/* Said to the publisher, since those who cannot be sent it are many. */
+	/* Said to the publisher, since those who cannot be sent it are many. The id that it gets is no longer. */
+	if (!event.id.ptr)
+		event.id = OURO_STR("18446744073709551615-18446744073709551615");
 	size = ouro_sse_event_size(&event);
 	return size < 0 ? (int)size : ouro_hub_publish(server->hub, topic, &content);
 }

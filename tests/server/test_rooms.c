@@ -69,6 +69,8 @@ static void set_up(struct ouro_server *server)
 
 static const struct ouro_options forgetful = { .replay_count_max = UINT32_MAX };
 
+static const struct ouro_options large = { .message_bytes_max = OURO_SSE_EVENT_BYTES_MAX };
+
 static const struct ouro_options small = {
 	.topics_max = 4,
 	.subscribers_max = 3,
@@ -94,6 +96,11 @@ static void begin_small(void)
 	open_site(&small);
 }
 
+static void begin_large(void)
+{
+	open_site(&large);
+}
+
 static void begin_forgetful(void)
 {
 	open_site(&forgetful);
@@ -105,6 +112,7 @@ static void end(void)
 }
 
 TestSuite(rooms_forgetful, .init = begin_forgetful, .fini = end);
+TestSuite(rooms_large, .init = begin_large, .fini = end);
 TestSuite(rooms, .init = begin, .fini = end);
 TestSuite(rooms_bounds, .init = begin_small, .fini = end);
 
@@ -463,6 +471,21 @@ Test(rooms_bounds, of_a_message)
 	cr_expect_eq(publish_all("a", &(struct ouro_message){ .data = { text, 100001 } }),
 		     -EMSGSIZE);
 	cr_expect_eq(publish_all("a", &(struct ouro_message){ .data = { text, 100000 } }), 1);
+}
+
+/* The publisher is told, not the subscribers, also where it is the id that makes it too long. */
+Test(rooms_large, a_message_is_at_most_an_event_with_its_id)
+{
+	static char text[OURO_SSE_EVENT_BYTES_MAX];
+	struct ouro_message message = { .data = { text, sizeof(text) - strlen("data: \n\n") } };
+
+	memset(text, 'x', sizeof(text));
+	cr_expect_eq(publish_all("a", &message), -EMSGSIZE);
+	message.data.len -= strlen("id: 18446744073709551615-18446744073709551615\n");
+	cr_expect_eq(publish_all("a", &message), 0);
+	message.id = OURO_STR("7");
+	message.data.len = sizeof(text) - strlen("id: 7\ndata: \n\n");
+	cr_expect_eq(publish_all("a", &message), 0);
 }
 
 /* ---- Whatever happens ---- */
