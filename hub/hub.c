@@ -142,8 +142,7 @@ static int to_int(uint32_t count)
 	return count > INT_MAX ? INT_MAX : (int)count;
 }
 
-static int publish_here(struct ouro_hub *hub, struct ouro_str name,
-			struct ouro_hub_message *message)
+static int add_here(struct ouro_hub *hub, struct ouro_str name, struct ouro_hub_message *message)
 {
 	struct ouro_hub_shard *shard;
 	struct ouro_hub_topic *topic = lock_topic(hub, name, &shard);
@@ -157,6 +156,16 @@ static int publish_here(struct ouro_hub *hub, struct ouro_str name,
 			result = to_int(topic->subscriber_count);
 	}
 	pthread_mutex_unlock(&shard->lock);
+	return result;
+}
+
+static int publish_here(struct ouro_hub *hub, struct ouro_str name,
+			struct ouro_hub_message *message)
+{
+	int result = add_here(hub, name, message);
+
+	if (result == -ENOSPC && ouro_hub_give_up_replay(hub, ouro_hub_message_bytes(message)))
+		result = add_here(hub, name, message);
 	return result;
 }
 
@@ -233,14 +242,24 @@ static int arrive(struct ouro_hub *hub, struct ouro_hub_topic *topic,
 	return ouro_hub_topic_add(hub, topic, message, gap_before(&topic->ring, stamp, before));
 }
 
-int ouro_hub_arrive(struct ouro_hub *hub, struct ouro_str name, struct ouro_hub_message *message,
-		    struct ouro_hub_id before)
+static int try_arrive(struct ouro_hub *hub, struct ouro_str name, struct ouro_hub_message *message,
+		      struct ouro_hub_id before)
 {
 	struct ouro_hub_shard *shard;
 	struct ouro_hub_topic *topic = lock_topic(hub, name, &shard);
 	int err = topic ? arrive(hub, topic, message, before) : -ENOENT;
 
 	pthread_mutex_unlock(&shard->lock);
+	return err;
+}
+
+int ouro_hub_arrive(struct ouro_hub *hub, struct ouro_str name, struct ouro_hub_message *message,
+		    struct ouro_hub_id before)
+{
+	int err = try_arrive(hub, name, message, before);
+
+	if (err == -ENOSPC && ouro_hub_give_up_replay(hub, ouro_hub_message_bytes(message)))
+		err = try_arrive(hub, name, message, before);
 	return err;
 }
 

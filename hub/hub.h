@@ -58,9 +58,9 @@ struct ouro_hub_options {
 	/* What it keeps, that or more, of what some loop has not fetched yet. */
 	uint32_t backlog_count_max;
 	size_t backlog_bytes_max;
-	/* What all topics keep. Beyond it, replay is given up first, topic by topic as they are
-	 * published to, then publishing fails. Encodings and messages that only slow subscribers
-	 * hold come on top. */
+	/* What all topics keep. Beyond it, replay is given up first, of the topic that is published
+	 * to, then of others, then publishing fails. Encodings and messages that only slow
+	 * subscribers hold come on top. */
 	size_t bytes_max;
 	/* How long a topic without subscribers keeps its messages. */
 	uint32_t retention_ms;

@@ -188,6 +188,13 @@ uint32_t ouro_hub_sweep(struct ouro_hub *hub)
 	return count;
 }
 
+/* Whether @then_ms is less than SWEEP_MS_MIN ago. */
+static bool is_a_moment_ago(uint64_t then_ms, uint64_t now_ms)
+{
+	/* The wall clock may have been set back. */
+	return now_ms >= then_ms && now_ms - then_ms < SWEEP_MS_MIN;
+}
+
 void ouro_hub_make_room(struct ouro_hub *hub)
 {
 	uint64_t now_ms, swept_ms;
@@ -196,8 +203,7 @@ void ouro_hub_make_room(struct ouro_hub *hub)
 		return;
 	now_ms = ouro_hub_now_ms(hub);
 	swept_ms = atomic_load(&hub->swept_ms);
-	/* The wall clock may have been set back. */
-	if (now_ms >= swept_ms && now_ms - swept_ms < SWEEP_MS_MIN)
+	if (is_a_moment_ago(swept_ms, now_ms))
 		return;
 	/* Of several that come at once, one does it. */
 	if (atomic_compare_exchange_strong(&hub->swept_ms, &swept_ms, now_ms))
@@ -264,6 +270,8 @@ static int reserve(struct ouro_hub *hub, struct ouro_hub_topic *topic, size_t by
 {
 	uint32_t fetched;
 
+	if (bytes > hub->options.bytes_max)
+		return -ENOSPC;
 	if (atomic_fetch_add(&hub->bytes, bytes) + bytes <= hub->options.bytes_max)
 		return 0;
 	for (fetched = fetched_count(topic); fetched > 0; fetched--) {
@@ -273,6 +281,45 @@ static int reserve(struct ouro_hub *hub, struct ouro_hub_topic *topic, size_t by
 	}
 	atomic_fetch_sub(&hub->bytes, bytes);
 	return -ENOSPC;
+}
+
+/* Gives up the older half of what the topics of @shard keep for replay alone. */
+static void give_up_half(struct ouro_hub *hub, struct ouro_hub_shard *shard)
+{
+	pthread_mutex_lock(&shard->lock);
+	for (uint32_t i = 0; i < shard->bucket_count; i++)
+		for (struct ouro_hub_topic *topic = shard->buckets[i]; topic; topic = topic->next) {
+			uint32_t fetched = topic->ring.count > 0 ? fetched_count(topic) : 0;
+
+			for (uint32_t left = fetched / 2; fetched > left; fetched--)
+				drop_oldest(hub, topic);
+		}
+	pthread_mutex_unlock(&shard->lock);
+}
+
+static bool has_room(const struct ouro_hub *hub, size_t bytes)
+{
+	return atomic_load(&hub->bytes) <= hub->options.bytes_max - bytes;
+}
+
+bool ouro_hub_give_up_replay(struct ouro_hub *hub, size_t bytes)
+{
+	uint64_t now_ms = ouro_hub_now_ms(hub);
+	size_t before;
+
+	if (bytes > hub->options.bytes_max || is_a_moment_ago(atomic_load(&hub->full_ms), now_ms))
+		return false;
+	/* Half of what there is each time around. */
+	do {
+		before = atomic_load(&hub->bytes);
+		for (size_t i = 0; i < OURO_HUB_SHARD_COUNT && !has_room(hub, bytes); i++)
+			give_up_half(hub, &hub->shards[atomic_fetch_add(&hub->next_to_give, 1) %
+						       OURO_HUB_SHARD_COUNT]);
+	} while (!has_room(hub, bytes) && atomic_load(&hub->bytes) < before);
+	if (has_room(hub, bytes))
+		return true;
+	atomic_store(&hub->full_ms, now_ms);
+	return false;
 }
 
 int ouro_hub_topic_add(struct ouro_hub *hub, struct ouro_hub_topic *topic,

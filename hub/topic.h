@@ -32,6 +32,8 @@ struct ouro_hub {
 	atomic_size_t bytes;             /* that all rings keep */
 	atomic_uint_least64_t newest_ms; /* of the ids of topics that were let go */
 	atomic_uint_least64_t swept_ms;  /* when room was last made for a topic */
+	atomic_uint_least64_t full_ms;   /* when there was last none to be made for a message */
+	atomic_uint next_to_give;        /* the shard where that is tried first */
 };
 
 /* Everything in it is under the shard's lock. */
@@ -103,6 +105,10 @@ static_assert(OURO_HUB_SHARD_COUNT == 1 << 4, "the shard is chosen by four bits"
 /* Sweeps where there are as many topics as there may be, unless that was done a moment ago:
  * whoever asks for one topic after another must not make it expensive. No lock is held. */
 void ouro_hub_make_room(struct ouro_hub *hub);
+
+/* Gives up replay, of topics of one shard after another, until there is room for a message of
+ * @bytes; false where there is not, or was not a moment ago. No lock is held. */
+bool ouro_hub_give_up_replay(struct ouro_hub *hub, size_t bytes);
 
 /* Each of these with the shard's lock held. */
 

@@ -670,6 +670,79 @@ Test(hub, a_thousand_topics_are_found_again)
 	rig_fini(&rig);
 }
 
+/* Topics that nobody publishes to any more do not keep others from being published to. */
+Test(hub, what_other_topics_keep_for_replay_is_given_up_for_a_message)
+{
+	enum { TOPICS = 40 };
+	static struct rig_subscriber crowd[TOPICS];
+	char data[1001] = { 0 }, name[16];
+
+	memset(data, 'x', 1000);
+	rig_init(&rig, &(struct ouro_hub_options){ .bytes_max = 10000 });
+	for (int i = 0; i < TOPICS; i++) {
+		sprintf(name, "%d", i);
+		rig_subscribe(&rig, 0, name, &crowd[i]);
+		cr_expect_eq(rig_publish(&rig, name, data), 1, "%d", i);
+		rig_run(&rig);
+		cr_expect_eq(crowd[i].told_len, 1001);
+		cr_expect_leq(ouro_hub_get_stats(rig.hub).bytes, 10000);
+	}
+	cr_expect_gt(ouro_hub_get_stats(rig.hub).bytes, 0);
+	rig_subscribe_after(&rig, 1, "0", &ann, "1000000-1");
+	rig_run(&rig);
+	expect_told(&ann, "gap ");
+	ouro_hub_unsubscribe(&ann.sub);
+	for (int i = 0; i < TOPICS; i++)
+		ouro_hub_unsubscribe(&crowd[i].sub);
+	rig_fini(&rig);
+}
+
+Test(hub, nothing_is_given_up_for_a_message_that_never_has_room)
+{
+	char data[2001] = { 0 };
+
+	memset(data, 'x', 2000);
+	rig_init(&rig, &(struct ouro_hub_options){ .bytes_max = 2000 });
+	rig_subscribe(&rig, 0, "a", &ann);
+	rig_subscribe(&rig, 0, "b", &bob);
+	rig_publish(&rig, "a", "1");
+	rig_publish(&rig, "b", "2");
+	rig_run(&rig);
+	cr_expect_eq(rig_publish(&rig, "a", data), -ENOSPC);
+	rig_subscribe_after(&rig, 1, "a", &cid, "1-1");
+	rig_run(&rig);
+	expect_told(&cid, "gap 1 ");
+	ouro_hub_unsubscribe(&cid.sub);
+	rig_subscribe_after(&rig, 1, "b", &cid, "1-1");
+	rig_run(&rig);
+	expect_told(&cid, "gap 1 gap 2 ");
+	ouro_hub_unsubscribe(&ann.sub);
+	ouro_hub_unsubscribe(&bob.sub);
+	ouro_hub_unsubscribe(&cid.sub);
+	rig_fini(&rig);
+}
+
+/* Where nothing can be given up, every topic would be asked each time. */
+Test(hub, what_others_keep_is_not_sought_again_and_again)
+{
+	char data[1001] = { 0 };
+
+	memset(data, 'x', 1000);
+	rig_init(&rig, &(struct ouro_hub_options){ .bytes_max = 5000 });
+	rig_subscribe(&rig, 0, "a", &ann);
+	rig_subscribe(&rig, 1, "b", &bob);
+	for (int i = 0; i < 4; i++)
+		rig_publish(&rig, "a", data);
+	cr_expect_eq(rig_publish(&rig, "b", data), -ENOSPC);
+	rig_run(&rig);
+	cr_expect_eq(rig_publish(&rig, "b", data), -ENOSPC, "it was sought a moment ago");
+	rig.now_ms += 100;
+	cr_expect_eq(rig_publish(&rig, "b", data), 1);
+	ouro_hub_unsubscribe(&ann.sub);
+	ouro_hub_unsubscribe(&bob.sub);
+	rig_fini(&rig);
+}
+
 Test(hub, all_topics_keep_so_many_bytes)
 {
 	char data[1001] = { 0 };
