@@ -223,3 +223,142 @@ Test(hub_threads, everybody_is_told_everything_once_and_in_order)
 	cr_assert_leq(atomic_load(&encoded_count), LOOPS * TOPICS * PUBLISHERS * MESSAGES_EACH);
 	ouro_hub_destroy(hub);
 }
+
+/* ---- With hardly any room ---- */
+
+enum { FULL_TOPICS = 8, FULL_MESSAGES = 10000, FULL_BYTES_MAX = 20000 };
+
+/* One subscriber of each topic on each loop: what it is told is in order, and where something is missing
+ * it is told so. */
+struct follower {
+	struct ouro_subscription sub; /* first */
+	struct ouro_hub_id last_id;
+	unsigned last;
+	bool may_miss;
+};
+
+static struct follower followers[LOOPS][FULL_TOPICS];
+static atomic_int publishing;
+
+static void name_topic(int topic, char *name)
+{
+	name[0] = (char)('a' + topic);
+	name[1] = '\0';
+}
+
+static void follower_on_message(struct ouro_subscription *sub,
+				const struct ouro_hub_message *message, struct ouro_slice bytes)
+{
+	struct follower *follower = (struct follower *)(void *)sub;
+	unsigned number;
+
+	(void)bytes;
+	memcpy(&number, ouro_hub_message_content(message)->data.ptr, sizeof(number));
+	cr_assert(ouro_hub_id_is_before(follower->last_id, ouro_hub_message_stamp(message)));
+	cr_assert(follower->may_miss ? number > follower->last : number == follower->last + 1);
+	follower->last_id = ouro_hub_message_stamp(message);
+	follower->last = number;
+	follower->may_miss = false;
+}
+
+static void follower_on_gap(struct ouro_subscription *sub, struct ouro_hub_id up_to)
+{
+	(void)up_to;
+	((struct follower *)(void *)sub)->may_miss = true;
+}
+
+static const struct ouro_subscriber_ops follower_ops = { .on_message = follower_on_message,
+							 .on_gap = follower_on_gap };
+
+static void follow(struct loop *loop, struct follower *follower, int topic)
+{
+	char name[2], after[OURO_HUB_ID_TEXT_MAX];
+	struct ouro_subscription_options options = { .ops = &follower_ops };
+
+	name_topic(topic, name);
+	if (follower->last > 0)
+		options.after = ouro_str(after, ouro_hub_id_write(follower->last_id, after));
+	cr_assert_eq(ouro_hub_subscribe(loop->loop, ouro_str_c(name), &follower->sub, &options), 0);
+}
+
+/* Runs; and one after the other goes and comes back. */
+static void *run_full_loop(void *arg)
+{
+	struct loop *loop = arg;
+	struct follower *mine = followers[loop - loops];
+
+	for (int i = 0; i < FULL_TOPICS; i++)
+		follow(loop, &mine[i], i);
+	pthread_barrier_wait(&subscribed);
+	for (unsigned turn = 0; atomic_load(&publishing) > 0; turn++) {
+		struct follower *follower = &mine[turn % FULL_TOPICS];
+
+		ouro_hub_loop_run(loop->loop);
+		ouro_hub_unsubscribe(&follower->sub);
+		if (follower->last == 0)
+			follower->may_miss = true;
+		follow(loop, follower, (int)(turn % FULL_TOPICS));
+		ouro_hub_sweep(hub);
+	}
+	for (int i = 0; i < FULL_TOPICS; i++)
+		ouro_hub_unsubscribe(&mine[i].sub);
+	ouro_hub_loop_close(loop->loop);
+	ouro_hub_loop_destroy(loop->loop);
+	return NULL;
+}
+
+/* Two topics, and numbers that only grow by one where the message was taken. */
+static void *publish_to_full(void *arg)
+{
+	int first = *(int *)arg * 2;
+	unsigned numbers[2] = { 0 };
+
+	pthread_barrier_wait(&subscribed);
+	for (int i = 0; i < FULL_MESSAGES; i++) {
+		char name[2], data[500] = { 0 };
+		unsigned number = numbers[i % 2] + 1;
+		struct ouro_hub_content content = { .data = ouro_str(data, sizeof(data)) };
+		int count;
+
+		name_topic(first + i % 2, name);
+		memcpy(data, &number, sizeof(number));
+		count = ouro_hub_publish(hub, ouro_str_c(name), &content);
+		cr_assert(count >= 0 || count == -ENOSPC);
+		if (count >= 0)
+			numbers[i % 2]++;
+	}
+	atomic_fetch_sub(&publishing, 1);
+	return NULL;
+}
+
+static void wake_nobody(void *arg)
+{
+	(void)arg;
+}
+
+Test(hub_threads, with_hardly_any_room_what_is_missing_is_told)
+{
+	struct ouro_hub_options options = { .bytes_max = FULL_BYTES_MAX,
+					    .backlog_count_max = 8,
+					    .replay_count_max = 4 };
+	pthread_t publishers[PUBLISHERS];
+	int numbers[PUBLISHERS];
+
+	cr_assert_eq(ouro_hub_create(&hub, &options), 0);
+	pthread_barrier_init(&subscribed, NULL, LOOPS + PUBLISHERS);
+	atomic_store(&publishing, PUBLISHERS);
+	for (int i = 0; i < LOOPS; i++)
+		cr_assert_eq(ouro_hub_loop_create(hub, wake_nobody, NULL, &loops[i].loop), 0);
+	for (int i = 0; i < LOOPS; i++)
+		cr_assert_eq(pthread_create(&loops[i].thread, NULL, run_full_loop, &loops[i]), 0);
+	for (int i = 0; i < PUBLISHERS; i++) {
+		numbers[i] = i;
+		cr_assert_eq(pthread_create(&publishers[i], NULL, publish_to_full, &numbers[i]), 0);
+	}
+	for (int i = 0; i < PUBLISHERS; i++)
+		pthread_join(publishers[i], NULL);
+	for (int i = 0; i < LOOPS; i++)
+		pthread_join(loops[i].thread, NULL);
+	cr_assert_leq(ouro_hub_get_stats(hub).bytes, FULL_BYTES_MAX);
+	ouro_hub_destroy(hub);
+}
