@@ -5,6 +5,7 @@
 #include "proto/request_id.h"
 #include "proto/target.h"
 #include "server/server_private.h"
+#include "server/ws.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -261,7 +262,8 @@ void ouro_close(struct ouro_ctx *ctx)
 
 bool ouro_is_closed(const struct ouro_ctx *ctx)
 {
-	return ctx->cancelled || ctx->closing;
+	return ctx->cancelled || ctx->closing ||
+	       (ctx->ws && ctx->ws->session.state != OURO_WS_OPEN);
 }
 
 uint64_t ouro_connection_id(const struct ouro_ctx *ctx)

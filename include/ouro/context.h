@@ -252,7 +252,8 @@ OURO_API void ouro_abort(struct ouro_ctx *ctx);
 OURO_API void ouro_close(struct ouro_ctx *ctx);
 
 /* Whether the client has gone, or the connection is being closed, or an event stream is, since the server
- * stops: what waits returns -ECANCELED. */
+ * stops: what waits returns -ECANCELED. A WebSocket is, too, from when either side has begun to close it:
+ * nothing can be sent any more. */
 OURO_API bool ouro_is_closed(const struct ouro_ctx *ctx);
 
 /* A number of this connection that no other has while the server runs. */

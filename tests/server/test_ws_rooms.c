@@ -99,6 +99,7 @@ static void straight(struct ouro_ctx *ctx)
 			     message.type == OURO_WS_TEXT ? OURO_MESSAGE_TEXT : OURO_MESSAGE_BINARY,
 			     message.data);
 	closed++;
+	cr_expect(ouro_is_closed(ctx));
 	cr_expect_eq(ouro_subscribe(ctx, OURO_STR("late")), -EPIPE);
 }
 
@@ -122,7 +123,9 @@ static void on_message(struct ouro_ctx *ctx, const struct ouro_ws_message *messa
 	case '!':
 		ouro_panic(ctx, "on purpose");
 	case '.':
+		cr_expect_not(ouro_is_closed(ctx));
 		result = ouro_ws_close(ctx, 4000, OURO_STR(""));
+		cr_expect(ouro_is_closed(ctx));
 		break;
 	default:
 		result = ouro_publish(ctx, OURO_STR("a"), OURO_MESSAGE_TEXT, message->data);
@@ -132,6 +135,7 @@ static void on_message(struct ouro_ctx *ctx, const struct ouro_ws_message *messa
 static void on_close(struct ouro_ctx *ctx)
 {
 	closed++;
+	cr_expect(ouro_is_closed(ctx));
 	cr_expect_eq(ouro_subscribe(ctx, OURO_STR("late")), -EPIPE);
 }
 

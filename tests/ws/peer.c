@@ -2,6 +2,7 @@
 #include "peer.h"
 
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <string.h>
 
 enum { CUTS_MAX = 2048, LONG_BYTES = 256 * 1024 };
@@ -70,6 +71,14 @@ static void on_drain(struct ouro_ws_session *session)
 	peer_of(session)->drain_count++;
 }
 
+static void on_closing(struct ouro_ws_session *session)
+{
+	peer_of(session)->closing_count++;
+	cr_assert_eq(ouro_ws_session_close(session, OURO_WS_CODE_NORMAL,
+					   (struct ouro_str){ "", 0 }),
+		     -EPIPE);
+}
+
 static void on_close(struct ouro_ws_session *session, const struct ouro_ws_end *end)
 {
 	struct peer *peer = peer_of(session);
@@ -88,6 +97,7 @@ const struct ouro_ws_events peer_joined = {
 	.on_ping = on_ping,
 	.on_pong = on_pong,
 	.on_drain = on_drain,
+	.on_closing = on_closing,
 	.on_close = on_close,
 };
 
@@ -96,6 +106,7 @@ const struct ouro_ws_events peer_pieces = {
 	.on_ping = on_ping,
 	.on_pong = on_pong,
 	.on_drain = on_drain,
+	.on_closing = on_closing,
 	.on_close = on_close,
 };
 

@@ -16,7 +16,7 @@ struct peer {
 	bool pauses;           /* after each message */
 	struct bytes messages; /* all of them, each as a frame of a server's */
 	struct bytes pings, pongs;
-	size_t message_count, piece_count, drain_count, close_count;
+	size_t message_count, piece_count, drain_count, closing_count, close_count;
 	struct ouro_ws_end end;
 	char reason[OURO_WS_REASON_BYTES_MAX];
 };

@@ -256,6 +256,43 @@ Test(ws_session, the_peer_goes_without_a_word)
 	expect_end(&peer, OURO_CLOSE_FLUSH, 1006, false);
 }
 
+static void expect_closing(size_t count)
+{
+	cr_expect_eq(peer.closing_count, count);
+	cr_expect_eq(peer.close_count, 0, "the stream is still there");
+}
+
+Test(ws_session, it_is_told_that_the_peer_has_closed)
+{
+	peer_send(&peer, FIN | CLOSE, CODE_1000, 2);
+	expect_closing(1);
+}
+
+Test(ws_session, it_is_told_that_the_peer_was_refused)
+{
+	peer_send(&peer, FIN | 3, "", 0);
+	expect_closing(1);
+}
+
+Test(ws_session, it_is_told_that_the_peer_sends_no_more)
+{
+	fake_end(&peer.fake);
+	expect_closing(1);
+}
+
+Test(ws_session, it_is_not_told_of_what_it_did_itself)
+{
+	ouro_ws_session_close(&peer.session, 1000, ouro_str(NULL, 0));
+	peer_send(&peer, FIN | CLOSE, CODE_1000, 2);
+	expect_closing(0);
+}
+
+Test(ws_session, it_is_not_told_before_a_reset)
+{
+	ouro_ws_abort(&peer.session);
+	expect_closing(0);
+}
+
 Test(ws_session, the_stream_fails)
 {
 	fake_close(&peer.fake, -ECONNRESET);
