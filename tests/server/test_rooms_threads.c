@@ -232,13 +232,18 @@ static void run_comers(enum ouro_backend_choice backend)
 			else if (i % 5 == 0)
 				shutdown(fds[i], SHUT_RD);
 		}
-		/* Some are in the room still, and some do not read. */
+		/* Some are in the room still, and some do not read. A WebSocket's output would be
+		 * flushed after a mere end, for as long as write_timeout_ms: these reset. */
 		for (int i = 0; i < VISITS; i++)
-			shutdown(fds[i], SHUT_RDWR);
+			if (asks[i % 3] == asks[2])
+				close(fds[i]);
+			else
+				shutdown(fds[i], SHUT_RDWR);
 		ouro_server_stop(served);
 		cr_assert_eq(ouro_server_subscribers(served, OURO_STR("room")), 0);
 		for (int i = 0; i < VISITS; i++)
-			close(fds[i]);
+			if (asks[i % 3] != asks[2])
+				close(fds[i]);
 	}
 	atomic_store(&ending, true);
 	for (int i = 0; i < PUBLISHERS; i++)
