@@ -117,8 +117,10 @@ class Chat(ServerCase):
         self.assertEqual(second.hear(), (TEXT, b"one"))
         long = b"some text " * 500
         second.say(TEXT, long)
+        # What another connection says next must not overtake it.
+        self.assertEqual(second.hear(), (TEXT, long))
         self.assertEqual(self.publish("a", b"three"), 3)
-        for websocket, texts in ((first, (b"one", long, b"three")), (second, (long, b"three"))):
+        for websocket, texts in ((first, (b"one", long, b"three")), (second, (b"three",))):
             for text in texts:
                 self.assertEqual(websocket.hear(), (TEXT, text))
         for text in (b"one", long, b"three"):
