@@ -45,6 +45,11 @@ void ouro_ws_loop_fini(struct ouro_ws_loop *loop);
 /* Gives half of what was not needed since the last call back to the system. Called now and then. */
 void ouro_ws_loop_trim(struct ouro_ws_loop *loop);
 
+enum {
+	/* What a message that waits takes besides its payload, about. */
+	OURO_WS_OUTPUT_BYTES = 64,
+};
+
 /* Zeros are replaced by the defaults that are said. */
 struct ouro_ws_endpoint_options {
 	/* Payload of a received frame. 0: as of messages. */
@@ -59,7 +64,8 @@ struct ouro_ws_endpoint_options {
 	 * and DROP_OLD it is at least that, for below it streams do not say when there is room
 	 * again. */
 	uint32_t output_bytes_max;
-	/* Waiting for room, or for a message in pieces to end. 0: 256 KiB. */
+	/* Waiting for room, or for a message in pieces to end; each message counts with
+	 * OURO_WS_OUTPUT_BYTES more. 0: 256 KiB. */
 	uint32_t queue_bytes_max;
 	uint32_t ping_interval_ms; /* without input; 0: 30 s; OURO_WS_NEVER: no pings */
 	uint32_t pong_timeout_ms;  /* after a ping without any input: reset; 0: 20 s */

@@ -8,9 +8,15 @@
 #include <errno.h>
 #include <string.h>
 
-/* Payload of so many bytes is moved behind its head, which costs less than a segment of its own:
- * the stream would move as much. */
-enum { MOVE_BYTES_MAX = 512 };
+enum {
+	/* Payload of so many bytes is moved behind its head, which costs less than a segment of its
+	 * own: the stream would move as much. */
+	MOVE_BYTES_MAX = 512,
+	/* What has to be copied, or was compressed, goes there as far as it can: in a buffer for
+	 * itself a message of a few hundred bytes would hold OURO_WS_PIECE_BYTES while it waits
+	 * for a client that does not read, and count as a few hundred. */
+	COPY_BYTES_MAX = OURO_STREAM_RESERVE_MAX - OURO_WS_HEAD_BYTES_MAX,
+};
 
 int ouro_ws_put_bytes(struct ouro_ws_session *session, struct ouro_str frame)
 {
@@ -23,9 +29,11 @@ int ouro_ws_put_bytes(struct ouro_ws_session *session, struct ouro_str frame)
 	return 0;
 }
 
-int ouro_ws_put_frame(struct ouro_ws_session *session, unsigned first, struct ouro_slice payload)
+/* Writes a frame; payload of up to @move_bytes_max is moved behind its head. */
+static int put_frame(struct ouro_ws_session *session, unsigned first, struct ouro_slice payload,
+		     size_t move_bytes_max)
 {
-	bool moves = payload.len <= MOVE_BYTES_MAX;
+	bool moves = payload.len <= move_bytes_max;
 	char *out = ouro_stream_reserve(session->stream,
 					OURO_WS_HEAD_BYTES_MAX + (moves ? payload.len : 0));
 	size_t len;
@@ -37,6 +45,11 @@ int ouro_ws_put_frame(struct ouro_ws_session *session, unsigned first, struct ou
 		memcpy(out + len, payload.ptr, payload.len);
 	ouro_stream_commit(session->stream, len + (moves ? payload.len : 0));
 	return moves ? 0 : ouro_stream_write(session->stream, payload);
+}
+
+int ouro_ws_put_frame(struct ouro_ws_session *session, unsigned first, struct ouro_slice payload)
+{
+	return put_frame(session, first, payload, MOVE_BYTES_MAX);
 }
 
 /* Compresses a message and writes it. -EFBIG where it does not get smaller, -ENOBUFS where there is
@@ -67,12 +80,12 @@ static int put_deflated(struct ouro_ws_session *session, unsigned opcode, struct
 	}
 	if (err)
 		return err == -ENOMEM ? -ENOBUFS : err;
-	if (chain.bytes <= MOVE_BYTES_MAX) {
+	if (chain.bytes <= COPY_BYTES_MAX) {
 		/* With its tail cut off it may lie in two buffers only if it is larger. */
 		assert(chain.first == chain.last);
-		err = ouro_ws_put_frame(session, OURO_WS_FIN | OURO_WS_RSV1 | opcode,
-					(struct ouro_slice){ chain.first->data, chain.bytes,
-							     chain.first });
+		err = put_frame(session, OURO_WS_FIN | OURO_WS_RSV1 | opcode,
+				(struct ouro_slice){ chain.first->data, chain.bytes, chain.first },
+				COPY_BYTES_MAX);
 	} else {
 		char head[OURO_WS_HEAD_BYTES_MAX];
 		size_t len =
@@ -87,8 +100,9 @@ static int put_deflated(struct ouro_ws_session *session, unsigned opcode, struct
 	return err;
 }
 
-/* Writes a message; with @opcode 0, @payload is a whole frame. */
-static int put_message(struct ouro_ws_session *session, unsigned opcode, struct ouro_slice payload)
+/* Writes a message; with @opcode 0, @payload is a whole frame. @move_bytes_max as of put_frame(). */
+static int put_message(struct ouro_ws_session *session, unsigned opcode, struct ouro_slice payload,
+		       size_t move_bytes_max)
 {
 	const struct ouro_ws_endpoint_options *options = &session->endpoint->options;
 	int err;
@@ -100,7 +114,7 @@ static int put_message(struct ouro_ws_session *session, unsigned opcode, struct 
 		if (err != -EFBIG && err != -ENOBUFS)
 			return err;
 	}
-	return ouro_ws_put_frame(session, OURO_WS_FIN | opcode, payload);
+	return put_frame(session, OURO_WS_FIN | opcode, payload, move_bytes_max);
 }
 
 static bool has_queue(const struct ouro_ws_session *session)
@@ -122,7 +136,7 @@ static struct ouro_ws_output pop_output(struct ouro_ws_session *session)
 	extra->first = item->next;
 	if (!extra->first)
 		extra->last = NULL;
-	extra->queued_bytes -= output.slice.len;
+	extra->queued_bytes -= output.slice.len + OURO_WS_OUTPUT_BYTES;
 	ouro_pool_put(&session->endpoint->loop->outputs, item);
 	ouro_ws_extra_put(session);
 	return output;
@@ -141,7 +155,7 @@ void ouro_ws_flush(struct ouro_ws_session *session, bool all)
 		struct ouro_ws_output output = pop_output(session);
 
 		/* The stream fails by itself. */
-		put_message(session, output.opcode, output.slice);
+		put_message(session, output.opcode, output.slice, MOVE_BYTES_MAX);
 		ouro_buf_unref(output.slice.buf);
 	}
 }
@@ -163,7 +177,7 @@ static int push_output(struct ouro_ws_session *session, unsigned opcode, struct 
 	else
 		extra->first = item;
 	extra->last = item;
-	extra->queued_bytes += payload.len;
+	extra->queued_bytes += payload.len + OURO_WS_OUTPUT_BYTES;
 	return 0;
 }
 
@@ -178,6 +192,7 @@ static bool make_room(struct ouro_ws_session *session, size_t bytes)
 	const struct ouro_ws_endpoint_options *options = &session->endpoint->options;
 	size_t queued = session->extra ? session->extra->queued_bytes : 0;
 
+	bytes += OURO_WS_OUTPUT_BYTES;
 	if (bytes > options->queue_bytes_max)
 		return false;
 	if (options->overflow != OURO_WS_OVERFLOW_DROP_OLD)
@@ -215,23 +230,33 @@ static int overflow(struct ouro_ws_session *session, size_t bytes)
 	return -EINVAL;
 }
 
-/* Sends a message now or later, as the queue and the policy have it. */
-static int submit(struct ouro_ws_session *session, unsigned opcode, struct ouro_slice payload)
+/* When a message goes; else a negative errno. */
+enum { AT_ONCE, LATER };
+
+/* When a message of @bytes may go, as the queue and the policy have it. */
+static int admit(struct ouro_ws_session *session, size_t bytes)
 {
 	int err;
 
 	if (session->state != OURO_WS_OPEN)
 		return -EPIPE;
 	if (is_over(session)) {
-		err = overflow(session, payload.len);
-		return err ? err : push_output(session, opcode, payload);
+		err = overflow(session, bytes);
+		return err ? err : LATER;
 	}
-	if (has_queue(session) || (session->facts & WS_IN_PIECES)) {
-		if (!make_room(session, payload.len))
-			return -EBUSY;
-		return push_output(session, opcode, payload);
-	}
-	return put_message(session, opcode, payload);
+	if (has_queue(session) || (session->facts & WS_IN_PIECES))
+		return make_room(session, bytes) ? LATER : -EBUSY;
+	return AT_ONCE;
+}
+
+static int submit(struct ouro_ws_session *session, unsigned opcode, struct ouro_slice payload)
+{
+	int when = admit(session, payload.len);
+
+	if (when < 0)
+		return when;
+	return when == LATER ? push_output(session, opcode, payload)
+			     : put_message(session, opcode, payload, MOVE_BYTES_MAX);
 }
 
 int ouro_ws_session_send(struct ouro_ws_session *session, enum ouro_ws_opcode opcode,
@@ -241,38 +266,43 @@ int ouro_ws_session_send(struct ouro_ws_session *session, enum ouro_ws_opcode op
 	return submit(session, opcode, payload);
 }
 
-/* Whether submit() would move or compress the bytes rather than refer to them. */
-static bool is_moved(const struct ouro_ws_session *session, size_t bytes)
+/* @payload in a buffer that takes not much more; NULL: out of memory. */
+static struct ouro_buf *create_copy(struct ouro_ws_session *session, struct ouro_str payload)
 {
-	return session->state == OURO_WS_OPEN && bytes <= MOVE_BYTES_MAX && !is_over(session) &&
-	       !has_queue(session) && !(session->facts & WS_IN_PIECES);
+	struct ouro_buf *buf = NULL;
+
+	if (payload.len > OURO_WS_PIECE_BYTES / 2 && payload.len <= OURO_WS_PIECE_BYTES)
+		buf = ouro_ws_piece_get(&session->endpoint->loop->pieces);
+	else if (payload.len <= UINT32_MAX)
+		buf = ouro_buf_create((uint32_t)payload.len);
+	if (!buf)
+		return NULL;
+	if (payload.len > 0)
+		memcpy(buf->data, payload.ptr, payload.len);
+	buf->len = (uint32_t)payload.len;
+	return buf;
 }
 
 int ouro_ws_session_send_copy(struct ouro_ws_session *session, enum ouro_ws_opcode opcode,
 			      struct ouro_str payload)
 {
 	struct ouro_slice slice = { payload.ptr, payload.len, NULL };
+	int result = admit(session, payload.len);
 	struct ouro_buf *buf;
-	int err;
 
-	if (is_moved(session, payload.len))
-		return ouro_ws_session_send(session, opcode, slice);
-	if (session->state != OURO_WS_OPEN)
-		return -EPIPE;
-	if (payload.len <= OURO_WS_PIECE_BYTES)
-		buf = ouro_ws_piece_get(&session->endpoint->loop->pieces);
-	else
-		buf = payload.len <= UINT32_MAX ? ouro_buf_create((uint32_t)payload.len) : NULL;
+	assert(opcode == OURO_WS_TEXT || opcode == OURO_WS_BINARY);
+	if (result < 0)
+		return result;
+	if (result == AT_ONCE && payload.len <= COPY_BYTES_MAX)
+		return put_message(session, opcode, slice, COPY_BYTES_MAX);
+	buf = create_copy(session, payload);
 	if (!buf)
 		return -ENOMEM;
-	if (payload.len > 0)
-		memcpy(buf->data, payload.ptr, payload.len);
-	buf->len = (uint32_t)payload.len;
-	slice.ptr = buf->data;
-	slice.buf = buf;
-	err = ouro_ws_session_send(session, opcode, slice);
+	slice = (struct ouro_slice){ buf->data, payload.len, buf };
+	result = result == LATER ? push_output(session, opcode, slice)
+				 : put_message(session, opcode, slice, MOVE_BYTES_MAX);
 	ouro_buf_unref(buf);
-	return err;
+	return result;
 }
 
 int ouro_ws_session_send_frame(struct ouro_ws_session *session, struct ouro_slice frame)

@@ -79,7 +79,8 @@ struct ouro_ws_options {
 	uint32_t inflate_ratio_max; /* inflated by compressed bytes, from 64 KiB on; no limit */
 	uint32_t deflate_bytes_min; /* 256; smaller messages are sent without compression */
 	uint32_t output_bytes_max;  /* queued for sending; 256 KiB; one message may go beyond */
-	uint32_t queue_bytes_max;   /* 256 KiB; of OURO_WS_OVERFLOW_DROP_OLD, waiting for room */
+	uint32_t queue_bytes_max;   /* 256 KiB; of OURO_WS_OVERFLOW_DROP_OLD, waiting for room;
+				     * a message counts with 64 bytes more than it has */
 	enum ouro_ws_overflow overflow;
 	uint32_t ping_interval_ms; /* 30000, without input; OURO_WS_NEVER: no pings */
 	uint32_t

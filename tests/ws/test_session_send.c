@@ -91,6 +91,31 @@ Test(ws_session_send, small_ones_are_moved_and_others_referred_to)
 	cr_assert_eq(peer.loop.pieces.used_count, 0);
 }
 
+/* A buffer of its own for each would hold many times what is counted. */
+Test(ws_session_send, copies_take_no_buffer_of_their_own)
+{
+	enum { BYTES = 600 };
+	size_t count = 0;
+
+	peer.fake.holds = true;
+	for (; peer.fake.pending <= OURO_STREAM_PENDING_HIGH; count++)
+		cr_assert_eq(ouro_ws_session_send_copy(&peer.session, OURO_WS_BINARY,
+						       ouro_str(big, BYTES)),
+			     0);
+	cr_assert_gt(count, 100);
+	cr_assert_eq(peer.fake.writes, 0);
+	cr_assert_eq(peer.loop.pieces.mapped_bytes, 0);
+}
+
+Test(ws_session_send, what_does_not_fit_is_not_copied)
+{
+	peer.fake.holds = true;
+	fill();
+	cr_assert_eq(ouro_ws_session_send_copy(&peer.session, OURO_WS_BINARY, ouro_str(big, 10000)),
+		     -EAGAIN);
+	cr_assert_eq(peer.loop.pieces.mapped_bytes, 0);
+}
+
 Test(ws_session_send, pings)
 {
 	cr_assert_eq(ouro_ws_session_ping(&peer.session, ouro_str(big, 125)), 0);
@@ -144,12 +169,12 @@ Test(ws_session_send, others_wait_for_a_message_in_pieces)
 
 Test(ws_session_send, so_many_wait_for_a_message_in_pieces)
 {
-	reopen(OURO_WS_OVERFLOW_WAIT, 0, 10);
+	reopen(OURO_WS_OVERFLOW_WAIT, 0, 2 * (5 + OURO_WS_OUTPUT_BYTES));
 	cr_assert_eq(send_piece("a", false), 0);
 	cr_assert_eq(send_text("12345"), 0);
 	cr_assert_eq(send_text("67890"), 0);
 	cr_assert_eq(send_text("x"), -EBUSY);
-	cr_assert_eq(ouro_ws_session_send_copy(&peer.session, OURO_WS_TEXT, ouro_str(big, 11)),
+	cr_assert_eq(ouro_ws_session_send_copy(&peer.session, OURO_WS_TEXT, ouro_str(big, 1000)),
 		     -EBUSY);
 	cr_assert_eq(send_piece("b", true), 0);
 	cr_assert_eq(send_text("x"), 0);
@@ -210,7 +235,7 @@ Test(ws_session_send, dropping_what_is_new)
 
 Test(ws_session_send, dropping_what_is_old)
 {
-	reopen(OURO_WS_OVERFLOW_DROP_OLD, 1, 20);
+	reopen(OURO_WS_OVERFLOW_DROP_OLD, 1, 2 * (10 + OURO_WS_OUTPUT_BYTES));
 	/* Below, streams do not say when there is room. */
 	cr_assert_eq(peer.endpoint.options.output_bytes_max, OURO_STREAM_PENDING_HIGH);
 	fill();
@@ -222,13 +247,25 @@ Test(ws_session_send, dropping_what_is_old)
 	cr_assert_eq(peer.fake.counters.ws_messages_dropped, 1);
 	cr_assert_eq(peer.session.extra != NULL, true);
 	/* One that cannot ever wait. */
-	cr_assert_eq(ouro_ws_session_send_copy(&peer.session, OURO_WS_TEXT, ouro_str(big, 21)),
+	cr_assert_eq(ouro_ws_session_send_copy(&peer.session, OURO_WS_TEXT,
+					       ouro_str(big, 2 * 10 + OURO_WS_OUTPUT_BYTES + 1)),
 		     -ENOBUFS);
 	cr_assert_eq(peer.fake.counters.ws_messages_dropped, 2);
 	fake_drain(&peer.fake);
 	expect_written(&peer,
 		       FRAMES({ FIN | TEXT, "abcdefghij", 10, 0 }, { FIN | TEXT, "new", 3, 0 }));
 	cr_assert_null(peer.session.extra);
+}
+
+Test(ws_session_send, small_ones_that_wait_take_little)
+{
+	reopen(OURO_WS_OVERFLOW_DROP_OLD, 0, 64 * 1024);
+	fill();
+	for (int i = 0; i < 5000; i++)
+		cr_assert_eq(send_text(""), 0);
+	cr_assert_leq(peer.loop.outputs.used_count, 64 * 1024 / OURO_WS_OUTPUT_BYTES);
+	cr_assert_gt(peer.fake.counters.ws_messages_dropped, 0);
+	cr_assert_eq(peer.loop.pieces.mapped_bytes, 0);
 }
 
 Test(ws_session_send, what_waits_goes_as_far_as_there_is_room)
@@ -302,7 +339,8 @@ Test(ws_session_send, a_loop_without_memory)
 	cr_assert_eq(send_text("x"), -ENOMEM);
 	peer.loop.extras = before;
 	before = break_pool(&peer.loop.pieces);
-	cr_assert_eq(send_text("x"), -ENOMEM);
+	cr_assert_eq(ouro_ws_session_send_copy(&peer.session, OURO_WS_TEXT, ouro_str(big, 10000)),
+		     -ENOMEM);
 	peer.loop.pieces = before;
 	cr_assert_eq(send_text("x"), 0);
 }
