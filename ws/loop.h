@@ -68,8 +68,10 @@ struct ouro_ws_endpoint_options {
 	 * OURO_WS_OUTPUT_BYTES more. 0: 256 KiB. */
 	uint32_t queue_bytes_max;
 	uint32_t ping_interval_ms; /* without input; 0: 30 s; OURO_WS_NEVER: no pings */
-	uint32_t pong_timeout_ms;  /* after a ping without any input: reset; 0: 20 s */
-	uint32_t close_timeout_ms; /* for the peer's close after ours; 0: 5 s */
+	/* After a ping without any input: reset; 0: 20 s. For the peer's close after ours: likewise;
+	 * 0: 5 s. Both are given anew while the stream has output that the peer did not take. */
+	uint32_t pong_timeout_ms;
+	uint32_t close_timeout_ms;
 	enum ouro_ws_overflow overflow;
 };
 

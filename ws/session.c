@@ -149,6 +149,21 @@ static bool is_reached(uint32_t now, uint32_t due)
 	return (int32_t)(now - due) >= 0;
 }
 
+/* Whether what the peer has to answer was, since this was last asked, behind output that it has not
+ * taken: then it gets its time anew. That it takes nothing at all ends the stream by itself. */
+static bool is_unsent(struct ouro_ws_session *session)
+{
+	bool before = (session->facts & WS_UNSENT) != 0;
+
+	if (session->facts & WS_TOO_SLOW)
+		return false;
+	session->facts &= (uint16_t)~WS_UNSENT;
+	if (ouro_stream_pending(session->stream) == 0)
+		return before;
+	session->facts |= WS_UNSENT;
+	return true;
+}
+
 /* Pings who has been quiet for too long, and gives up who did not answer. */
 static void check_peer(struct ouro_ws_session *session, uint32_t now)
 {
@@ -172,8 +187,24 @@ static void check_peer(struct ouro_ws_session *session, uint32_t now)
 		session->due_ms = now + options->pong_timeout_ms;
 		ouro_ws_session_ping(session, (struct ouro_str){ "", 0 });
 	} else if (is_reached(now, session->due_ms)) {
-		ouro_ws_end_stream(session, OURO_CLOSE_ABORT);
-		return;
+		if (!is_unsent(session)) {
+			ouro_ws_end_stream(session, OURO_CLOSE_ABORT);
+			return;
+		}
+		session->due_ms = now + options->pong_timeout_ms;
+	}
+	ouro_stream_check_at(session->stream, session->due_ms);
+}
+
+/* Gives up who does not answer our close. */
+static void check_closing(struct ouro_ws_session *session, uint32_t now)
+{
+	if (is_reached(now, session->due_ms)) {
+		if (!is_unsent(session)) {
+			ouro_ws_end_stream(session, OURO_CLOSE_ABORT);
+			return;
+		}
+		session->due_ms = now + session->endpoint->options.close_timeout_ms;
 	}
 	ouro_stream_check_at(session->stream, session->due_ms);
 }
@@ -230,10 +261,7 @@ static void on_check(struct ouro_stream *stream)
 		check_peer(session, now);
 		break;
 	case OURO_WS_CLOSE_SENT:
-		if (is_reached(now, session->due_ms))
-			ouro_ws_end_stream(session, OURO_CLOSE_ABORT);
-		else
-			ouro_stream_check_at(stream, session->due_ms);
+		check_closing(session, now);
 		break;
 	case OURO_WS_ENDED:
 		break;

@@ -18,6 +18,8 @@ enum {
 	WS_DEFLATE = 1 << 8,       /* permessage-deflate is on ... */
 	WS_DEFLATE_EACH = 1 << 9,  /* ... with server_no_context_takeover */
 	WS_INFLATE_EACH = 1 << 10, /* ... with client_no_context_takeover */
+	WS_UNSENT = 1 << 11,       /* output was pending when an answer was due */
+	WS_TOO_SLOW = 1 << 12,     /* it is closed for that: nothing waits for its reading */
 };
 
 /* A message that waits to be sent. */

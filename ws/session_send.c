@@ -223,6 +223,7 @@ static int overflow(struct ouro_ws_session *session, size_t bytes)
 	case OURO_WS_OVERFLOW_DROP_OLD:
 		return make_room(session, bytes) ? 0 : drop(session);
 	case OURO_WS_OVERFLOW_CLOSE:
+		session->facts |= WS_TOO_SLOW;
 		ouro_ws_session_close(session, OURO_WS_CODE_POLICY, (struct ouro_str){ NULL, 0 });
 		return -ENOBUFS;
 	}

@@ -83,9 +83,12 @@ struct ouro_ws_options {
 				     * a message counts with 64 bytes more than it has */
 	enum ouro_ws_overflow overflow;
 	uint32_t ping_interval_ms; /* 30000, without input; OURO_WS_NEVER: no pings */
-	uint32_t
-		pong_timeout_ms; /* 20000, after a ping without any input: the connection is reset */
-	uint32_t close_timeout_ms; /* 5000, for the client's close after ours: likewise */
+	/* 20000, after a ping without any input: the connection is reset. And: 5000, for the client's
+	 * close after ours, likewise. Both begin when no output waits before it any more; a client
+	 * that takes none is reset after write_timeout_ms, and one that is closed for being slow
+	 * (OURO_WS_OVERFLOW_CLOSE) in any case after close_timeout_ms. */
+	uint32_t pong_timeout_ms;
+	uint32_t close_timeout_ms;
 	enum ouro_ws_deflate deflate;
 	/* Subprotocols that are spoken, and origins ("https://example.com", "*") whose pages may
 	 * connect: up to 32 C strings and NULL. NULL: none, and pages of the same host. The

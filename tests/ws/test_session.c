@@ -221,6 +221,26 @@ Test(ws_session, a_close_that_is_not_answered)
 	expect_end(&peer, OURO_CLOSE_ABORT, 1006, false);
 }
 
+/* What was sent before the close is not lost because the peer reads slowly; whether it reads at all
+ * the stream watches. */
+Test(ws_session, the_time_for_a_close_begins_when_it_is_sent)
+{
+	struct ouro_ws_endpoint_options options = { .close_timeout_ms = 1000 };
+
+	reopen(&options, &peer_joined);
+	peer.fake.holds = true;
+	ouro_ws_session_close(&peer.session, 1000, ouro_str(NULL, 0));
+	fake_pass(&peer.fake, 10000);
+	cr_assert_not(peer.fake.closing);
+	/* Just before it is looked at again: there is all the time. */
+	fake_pass(&peer.fake, 999);
+	fake_drain(&peer.fake);
+	fake_pass(&peer.fake, 1000);
+	cr_assert_not(peer.fake.closing);
+	fake_pass(&peer.fake, 1000);
+	expect_end(&peer, OURO_CLOSE_ABORT, 1006, false);
+}
+
 Test(ws_session, garbage_after_our_close)
 {
 	ouro_ws_session_close(&peer.session, 1000, ouro_str(NULL, 0));
@@ -352,6 +372,19 @@ Test(ws_session, who_does_not_answer_is_dead)
 	fake_pass(&peer.fake, 1299);
 	cr_assert_not(peer.fake.closing);
 	fake_pass(&peer.fake, 1);
+	expect_end(&peer, OURO_CLOSE_ABORT, 1006, false);
+}
+
+/* Nobody can answer a ping that waits behind other output. */
+Test(ws_session, who_has_yet_to_get_the_ping_is_not_dead)
+{
+	reopen(&pinging, &peer_joined);
+	peer.fake.holds = true;
+	fake_pass(&peer.fake, 10000);
+	expect_written(&peer, FRAMES({ FIN | PING, "", 0, 0 }));
+	cr_assert_not(peer.fake.closing);
+	fake_drain(&peer.fake);
+	fake_pass(&peer.fake, 2 * 300);
 	expect_end(&peer, OURO_CLOSE_ABORT, 1006, false);
 }
 
