@@ -84,6 +84,29 @@ static enum ouro_ws_item_kind refuse(struct ouro_ws_recv *recv, enum ouro_ws_cod
 	return OURO_WS_ITEM_BAD;
 }
 
+/* How long a message of up to @bytes may be when it is compressed. Deflate makes noise longer: by a
+ * bit in eight at worst, and some bytes for each flush. What it inflates to is counted later. */
+static uint64_t deflated_bytes_max(uint64_t bytes)
+{
+	enum { SOME = 64 };
+
+	return bytes < UINT64_MAX / 2 ? bytes + bytes / 4 + SOME : bytes;
+}
+
+/* Whether a frame of @length bytes, of the message that has begun, is within the limits. */
+static bool is_within(const struct ouro_ws_recv *recv, const struct ouro_ws_rules *rules,
+		      uint64_t length)
+{
+	uint64_t message_max = rules->message_bytes_max, frame_max;
+
+	if (recv->facts & COMPRESSED)
+		message_max = deflated_bytes_max(message_max);
+	/* A frame may be a whole message, unless the limit of frames is a narrower one. */
+	frame_max = rules->frame_bytes_max < rules->message_bytes_max ? rules->frame_bytes_max
+								      : message_max;
+	return length <= frame_max && recv->message_bytes <= message_max - length;
+}
+
 /* The machine says that the frame may come. MORE: so do the limits. */
 static enum ouro_ws_item_kind begin_frame(struct ouro_ws_recv *recv,
 					  const struct ouro_ws_rules *rules,
@@ -101,8 +124,7 @@ static enum ouro_ws_item_kind begin_frame(struct ouro_ws_recv *recv,
 		recv->utf8 = OURO_WS_UTF8_WHOLE;
 		recv->facts = head[0] & OURO_WS_RSV1 ? COMPRESSED : 0;
 	}
-	if (length > rules->frame_bytes_max || length > rules->message_bytes_max ||
-	    recv->message_bytes > rules->message_bytes_max - length)
+	if (!is_within(recv, rules, length))
 		return refuse(recv, OURO_WS_CODE_TOO_BIG, item);
 	recv->message_bytes += length;
 	recv->left = length;

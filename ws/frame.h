@@ -12,7 +12,8 @@
 struct ouro_ws_rules {
 	struct ouro_ws_machines *machines;
 	uint64_t frame_bytes_max;   /* payload of a frame */
-	uint64_t message_bytes_max; /* payload of a message, as it is on the wire */
+	uint64_t message_bytes_max; /* payload of a message; on the wire a compressed one may have
+				     * as much more as deflate can add */
 };
 
 /* The receiving side of one connection. Zero: at the beginning. */

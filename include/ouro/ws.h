@@ -75,7 +75,7 @@ typedef void (*ouro_ws_gap_fn)(struct ouro_ctx *ctx, struct ouro_str topic);
 /* Zero is the default of each. */
 struct ouro_ws_options {
 	uint32_t message_bytes_max; /* received, and inflated; 1 MiB, at most 1 GiB: else 1009 */
-	uint32_t frame_bytes_max;   /* of a received frame, as it comes; as message_bytes_max */
+	uint32_t frame_bytes_max; /* of a received frame, as it comes; what its message may have */
 	uint32_t inflate_ratio_max; /* inflated by compressed bytes, from 64 KiB on; no limit */
 	uint32_t deflate_bytes_min; /* 256; smaller messages are sent without compression */
 	uint32_t output_bytes_max;  /* queued for sending; 256 KiB; one message may go beyond */

@@ -466,6 +466,47 @@ Test(ws_deflate, bombs_stop_at_the_limit_of_messages)
 	}
 }
 
+/* Deflate makes noise longer. What is inflated is what the limit is for. */
+Test(ws_deflate, noise_may_be_as_long_as_other_messages)
+{
+	enum { BYTES = 100000 };
+	struct ouro_ws_endpoint_options options = { .message_bytes_max = BYTES };
+	char *noise = malloc(BYTES + 1);
+
+	fill_noise(noise, BYTES + 1, 1);
+	for (size_t fragment = 0; fragment <= 1000; fragment += 1000) {
+		open_both(&takeover, &peer_joined, &options);
+		peer.quiet = true;
+		input.len = 0;
+		zclient_add(&client, &input, BINARY, noise, BYTES, fragment);
+		cr_assert_gt(input.len, BYTES + 20);
+		fake_input(&peer.fake, input.ptr, input.len);
+		cr_assert_eq(peer.message_count, 1);
+		input.len = 0;
+		zclient_add(&client, &input, BINARY, noise, BYTES + 1, fragment);
+		fake_input(&peer.fake, input.ptr, input.len);
+		expect_end(&peer, OURO_CLOSE_LINGER, 1009, false);
+		close_both();
+	}
+	free(noise);
+}
+
+Test(ws_deflate, a_limit_of_frames_is_one_of_what_comes)
+{
+	struct ouro_ws_endpoint_options options = { .message_bytes_max = 100000,
+						    .frame_bytes_max = 10000 };
+	char *noise = malloc(10000);
+
+	fill_noise(noise, 10000, 1);
+	open_both(&takeover, &peer_joined, &options);
+	input.len = 0;
+	zclient_add(&client, &input, BINARY, noise, 10000, 0);
+	fake_input(&peer.fake, input.ptr, input.len);
+	expect_end(&peer, OURO_CLOSE_LINGER, 1009, false);
+	close_both();
+	free(noise);
+}
+
 Test(ws_deflate, bombs_stop_at_the_ratio)
 {
 	struct ouro_ws_endpoint_options options = { .message_bytes_max = 1 << 24,
