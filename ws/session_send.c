@@ -52,6 +52,36 @@ int ouro_ws_put_frame(struct ouro_ws_session *session, unsigned first, struct ou
 	return put_frame(session, first, payload, MOVE_BYTES_MAX);
 }
 
+static int put_chain(struct ouro_ws_session *session, unsigned first,
+		     const struct ouro_ws_chain *chain)
+{
+	char head[OURO_WS_HEAD_BYTES_MAX];
+	int err;
+
+	if (chain->bytes <= COPY_BYTES_MAX) {
+		/* With its tail cut off it may lie in two buffers only if it is larger. */
+		assert(chain->first == chain->last);
+		return put_frame(session, first,
+				 (struct ouro_slice){ chain->first->data, chain->bytes,
+						      chain->first },
+				 COPY_BYTES_MAX);
+	}
+	err = ouro_ws_put_bytes(session,
+				(struct ouro_str){ head,
+						   ouro_ws_write_head(head, first, chain->bytes) });
+	for (struct ouro_buf *buf = chain->first; !err && buf; buf = buf->next)
+		err = ouro_stream_write(session->stream,
+					(struct ouro_slice){ buf->data, buf->len, buf });
+	return err;
+}
+
+static void release_deflater(struct ouro_ws_session *session)
+{
+	ouro_ws_deflater_release(&session->endpoint->loop->codecs, session->extra->deflater);
+	session->extra->deflater = NULL;
+	ouro_ws_extra_put(session);
+}
+
 /* Compresses a message and writes it. -EFBIG where it does not get smaller, -ENOBUFS where there is
  * no deflater: it is then to be sent as it is. */
 static int put_deflated(struct ouro_ws_session *session, unsigned opcode, struct ouro_slice payload)
@@ -72,31 +102,15 @@ static int put_deflated(struct ouro_ws_session *session, unsigned opcode, struct
 	}
 	err = ouro_ws_deflate(extra->deflater, (struct ouro_str){ payload.ptr, payload.len },
 			      &loop->pieces, &chain);
+	if (err == -ENOMEM)
+		err = -ENOBUFS;
+	if (!err) {
+		err = put_chain(session, OURO_WS_FIN | OURO_WS_RSV1 | opcode, &chain);
+		ouro_ws_chain_drop(&chain);
+	}
 	/* After an error its window has what the peer will never see. */
-	if (err || (session->facts & WS_DEFLATE_EACH)) {
-		ouro_ws_deflater_release(&loop->codecs, extra->deflater);
-		extra->deflater = NULL;
-		ouro_ws_extra_put(session);
-	}
-	if (err)
-		return err == -ENOMEM ? -ENOBUFS : err;
-	if (chain.bytes <= COPY_BYTES_MAX) {
-		/* With its tail cut off it may lie in two buffers only if it is larger. */
-		assert(chain.first == chain.last);
-		err = put_frame(session, OURO_WS_FIN | OURO_WS_RSV1 | opcode,
-				(struct ouro_slice){ chain.first->data, chain.bytes, chain.first },
-				COPY_BYTES_MAX);
-	} else {
-		char head[OURO_WS_HEAD_BYTES_MAX];
-		size_t len =
-			ouro_ws_write_head(head, OURO_WS_FIN | OURO_WS_RSV1 | opcode, chain.bytes);
-
-		err = ouro_ws_put_bytes(session, (struct ouro_str){ head, len });
-		for (struct ouro_buf *buf = chain.first; !err && buf; buf = buf->next)
-			err = ouro_stream_write(session->stream,
-						(struct ouro_slice){ buf->data, buf->len, buf });
-	}
-	ouro_ws_chain_drop(&chain);
+	if (err || (session->facts & WS_DEFLATE_EACH))
+		release_deflater(session);
 	return err;
 }
 

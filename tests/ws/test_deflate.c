@@ -535,6 +535,24 @@ Test(ws_deflate, without_a_deflater_it_is_sent_as_it_is)
 	close_both();
 }
 
+/* The window must not have what the client never got. */
+Test(ws_deflate, what_could_not_be_sent_is_not_referred_to)
+{
+	char text[3000];
+
+	fill_text(text, sizeof(text), 1);
+	open_both(&takeover, &peer_joined, NULL);
+	peer.fake.refuses = true;
+	cr_assert_neq(ouro_ws_session_send_copy(&peer.session, OURO_WS_TEXT,
+						ouro_str(text, sizeof(text))),
+		      0);
+	peer.fake.refuses = false;
+	send_text(text, sizeof(text));
+	expect_echo(text, sizeof(text));
+	cr_assert_eq(client.compressed, 1);
+	close_both();
+}
+
 Test(ws_deflate, without_an_inflater_it_is_to_be_tried_later)
 {
 	open_both(&takeover, &peer_joined, NULL);
