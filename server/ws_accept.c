@@ -81,6 +81,31 @@ static bool read_protocols(void *arg, struct ouro_str name, struct ouro_str valu
 	return true;
 }
 
+static bool count(void *arg, struct ouro_str name, struct ouro_str value)
+{
+	unsigned *times = arg;
+
+	(void)name;
+	(void)value;
+	return ++*times < 2;
+}
+
+/* RFC 6455, 11.3.1 and 11.3.5, and RFC 6454, 7.3. Others on the way might look at the other one. */
+static bool is_any_repeated(struct ouro_ctx *ctx)
+{
+	static const char *const names[] = { "sec-websocket-key", "sec-websocket-version",
+					     "origin" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		unsigned times = 0;
+
+		ouro_header_each(ctx, names[i], count, &times);
+		if (times > 1)
+			return true;
+	}
+	return false;
+}
+
 /* Looks at what the client asks for. 0, or it was refused. */
 static int check(struct ouro_ctx *ctx, struct handshake *shake)
 {
@@ -92,6 +117,8 @@ static int check(struct ouro_ctx *ctx, struct handshake *shake)
 		return refuse_version(ctx);
 	if (ctx->request != OURO_REQUEST_DONE)
 		return refuse(ctx, 400, "a handshake has no body", -EBADMSG);
+	if (is_any_repeated(ctx))
+		return refuse(ctx, 400, "a field of the handshake is there twice", -EBADMSG);
 	shake->err = ouro_ws_accept_key(ouro_header(ctx, "sec-websocket-key"), shake->accept);
 	if (shake->err == -EINVAL)
 		return refuse(ctx, 400, "the Sec-WebSocket-Key is malformed", -EBADMSG);

@@ -388,6 +388,10 @@ Test(ws, tells_which_protocol_it_speaks, .init = open_site)
 		"Sec-WebSocket-Version: 13\r\n\r\n",
 		"POST /echo HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" KEY
 		"Sec-WebSocket-Version: 13\r\n\r\n",
+		"GET /echo HTTP/1.0\r\nHost: a\r\nUpgrade: websocket\r\n"
+		"Connection: Upgrade, keep-alive\r\n" KEY "Sec-WebSocket-Version: 13\r\n\r\n",
+		"GET /echo HTTP/1.1\r\nHost: a\r\nUpgrade: websockets\r\nConnection: Upgrade\r\n" KEY
+		"Sec-WebSocket-Version: 13\r\n\r\n",
 	};
 
 	for (size_t i = 0; i < sizeof(asks) / sizeof(asks[0]); i++) {
@@ -412,6 +416,9 @@ Test(ws, malformed_handshakes_are_bad_requests, .init = open_site)
 		"Sec-WebSocket-Key: short\r\nSec-WebSocket-Version: 13\r\n\r\n",
 		ASK("/echo") "Sec-WebSocket-Extensions: ;;\r\n\r\n",
 		ASK("/echo") "Content-Length: 1\r\n\r\n",
+		ASK("/echo") KEY "\r\n",
+		ASK("/echo") "Sec-WebSocket-Version: 8\r\n\r\n",
+		ASK("/echo") "Origin: http://a\r\nOrigin: http://elsewhere.example\r\n\r\n",
 	};
 
 	for (size_t i = 0; i < sizeof(asks) / sizeof(asks[0]); i++) {
@@ -422,6 +429,37 @@ Test(ws, malformed_handshakes_are_bad_requests, .init = open_site)
 		cr_assert_eq(result, -EBADMSG);
 		sim_peer_reset(peer);
 		sim_settle(site.loop);
+	}
+	site_close(&site);
+}
+
+Test(ws, tokens_are_found_in_lists_and_in_any_case, .init = open_site)
+{
+	close_from(connected(
+		"GET /echo HTTP/1.1\r\nhost: a\r\nUPGRADE: h2c, WebSocket\r\n"
+		"Connection: keep-alive\r\nconnection: x , uPgrade\r\n" KEY
+		"sec-websocket-version:13 \r\nExpect: 100-continue\r\nContent-Length: 0\r\n\r\n"));
+	site_close(&site);
+}
+
+Test(ws, a_handshake_behind_another_request, .init = open_site)
+{
+	close_from(connected("GET /wrong HTTP/1.1\r\nHost: a\r\n\r\n" OPEN("/echo")));
+	site_close(&site);
+}
+
+Test(ws, pages_without_an_origin_of_their_own_are_forbidden, .init = open_site)
+{
+	static const char *const origins[] = {
+		"null", "", "a", "http://", "http://a http://b", "http://a.b", "http://a:81"
+	};
+
+	for (size_t i = 0; i < sizeof(origins) / sizeof(origins[0]); i++) {
+		struct sim_peer *peer = site_connect(&site);
+		char ask[512];
+
+		snprintf(ask, sizeof(ask), "%sOrigin: %s\r\n\r\n", ASK("/echo"), origins[i]);
+		cr_assert(contains(site_ask(&site, peer, ask), "HTTP/1.1 403 "), "%zu", i);
 	}
 	site_close(&site);
 }
