@@ -202,6 +202,21 @@ static int accept_it(struct ouro_ctx *ctx, const struct handshake *shake)
 	return 0;
 }
 
+/* Whether the clock, which is cut to 32 bits, can tell that @ms are over. */
+static bool is_time(uint32_t ms)
+{
+	return ms <= INT32_MAX;
+}
+
+static bool are_in_range(const struct ouro_ws_options *options)
+{
+	return options->message_bytes_max <= MESSAGE_BYTES_MOST &&
+	       (is_time(options->ping_interval_ms) || options->ping_interval_ms == OURO_WS_NEVER) &&
+	       is_time(options->pong_timeout_ms) && is_time(options->close_timeout_ms) &&
+	       (unsigned)options->overflow <= OURO_WS_OVERFLOW_CLOSE &&
+	       (unsigned)options->deflate <= OURO_WS_DEFLATE_OFF;
+}
+
 int ouro_ws_accept(struct ouro_ctx *ctx, const struct ouro_ws_options *options)
 {
 	static const struct ouro_ws_options defaults;
@@ -210,7 +225,7 @@ int ouro_ws_accept(struct ouro_ctx *ctx, const struct ouro_ws_options *options)
 
 	if (err)
 		return err;
-	if (shake.options->message_bytes_max > MESSAGE_BYTES_MOST ||
+	if (!are_in_range(shake.options) ||
 	    read_names(shake.options->protocols, shake.protocols, &shake.protocol_count) ||
 	    read_names(shake.options->origins, shake.origins, &shake.origin_count))
 		return -EINVAL;

@@ -72,7 +72,7 @@ struct ouro_ws_message {
 typedef void (*ouro_ws_message_fn)(struct ouro_ctx *ctx, const struct ouro_ws_message *message);
 typedef void (*ouro_ws_gap_fn)(struct ouro_ctx *ctx, struct ouro_str topic);
 
-/* Zero is the default of each. */
+/* Zero is the default of each. Times are of at most INT32_MAX ms. */
 struct ouro_ws_options {
 	uint32_t message_bytes_max; /* received, and inflated; 1 MiB, at most 1 GiB: else 1009 */
 	uint32_t frame_bytes_max; /* of a received frame, as it comes; what its message may have */

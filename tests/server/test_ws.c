@@ -194,6 +194,17 @@ static void wrong(struct ouro_ctx *ctx)
 	cr_assert_eq(ouro_ws_accept(ctx, &options), -EINVAL);
 	options = (struct ouro_ws_options){ .protocols = names };
 	cr_assert_eq(ouro_ws_accept(ctx, &options), -EINVAL);
+	/* The clock would take them for the past. */
+	options = (struct ouro_ws_options){ .ping_interval_ms = UINT32_MAX - 1 };
+	cr_assert_eq(ouro_ws_accept(ctx, &options), -EINVAL);
+	options = (struct ouro_ws_options){ .pong_timeout_ms = OURO_WS_NEVER };
+	cr_assert_eq(ouro_ws_accept(ctx, &options), -EINVAL);
+	options = (struct ouro_ws_options){ .close_timeout_ms = (uint32_t)INT32_MAX + 1 };
+	cr_assert_eq(ouro_ws_accept(ctx, &options), -EINVAL);
+	options = (struct ouro_ws_options){ .overflow = (enum ouro_ws_overflow)4 };
+	cr_assert_eq(ouro_ws_accept(ctx, &options), -EINVAL);
+	options = (struct ouro_ws_options){ .deflate = (enum ouro_ws_deflate)3 };
+	cr_assert_eq(ouro_ws_accept(ctx, &options), -EINVAL);
 	ouro_text(ctx, 200, OURO_STR("ok"));
 	cr_assert_eq(ouro_ws_accept(ctx, NULL), -EALREADY);
 }
