@@ -110,6 +110,8 @@ static bool is_any_repeated(struct ouro_ctx *ctx)
 static int check(struct ouro_ctx *ctx, struct handshake *shake)
 {
 	const enum ouro_ws_deflate deflate = shake->options->deflate;
+	bool each = deflate == OURO_WS_DEFLATE_EACH ||
+		    !ouro_ws_loop_may_take_over(&ctx->worker->ws);
 
 	if (!ouro_str_eq(ouro_method(ctx), OURO_STR("GET")) || !ctx->parser.upgrade ||
 	    !ouro_str_has_token(ouro_header_at(ctx, OURO_FIELD_UPGRADE), OURO_STR("websocket")) ||
@@ -128,8 +130,8 @@ static int check(struct ouro_ctx *ctx, struct handshake *shake)
 				       shake->origin_count))
 		return refuse(ctx, 403, "pages of this origin may not connect", -EACCES);
 	ouro_header_each(ctx, "sec-websocket-protocol", read_protocols, shake);
-	shake->wishes.server_no_context_takeover = deflate == OURO_WS_DEFLATE_EACH;
-	shake->wishes.client_no_context_takeover = deflate == OURO_WS_DEFLATE_EACH;
+	shake->wishes.server_no_context_takeover = each;
+	shake->wishes.client_no_context_takeover = each;
 	if (deflate != OURO_WS_DEFLATE_OFF)
 		ouro_header_each(ctx, "sec-websocket-extensions", read_extensions, shake);
 	if (shake->err)

@@ -56,6 +56,14 @@ void ouro_ws_loop_fini(struct ouro_ws_loop *loop)
 	ouro_pool_fini(&loop->outputs);
 }
 
+bool ouro_ws_loop_may_take_over(const struct ouro_ws_loop *loop)
+{
+	const struct ouro_ws_codec_options *options = &loop->codecs.options;
+
+	return loop->takeover_count < options->inflaters_max / 2 &&
+	       loop->takeover_count < options->deflaters_max / 2;
+}
+
 void ouro_ws_loop_trim(struct ouro_ws_loop *loop)
 {
 	ouro_pool_trim(&loop->pieces);

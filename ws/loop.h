@@ -34,6 +34,7 @@ struct ouro_ws_loop {
 	struct ouro_pool extras;
 	struct ouro_pool inputs;
 	struct ouro_pool outputs;
+	uint32_t takeover_count; /* sessions that may keep a codec between messages */
 };
 
 void ouro_ws_loop_init(struct ouro_ws_loop *loop, const struct ouro_ws_host *host,
@@ -41,6 +42,10 @@ void ouro_ws_loop_init(struct ouro_ws_loop *loop, const struct ouro_ws_host *hos
 
 /* No session may be open, and no buffer that one gave out be referenced. */
 void ouro_ws_loop_fini(struct ouro_ws_loop *loop);
+
+/* Whether one more session may have context takeover: those that do hold at most half of the
+ * codecs, for there must be some for the messages of all others. */
+bool ouro_ws_loop_may_take_over(const struct ouro_ws_loop *loop);
 
 /* Gives half of what was not needed since the last call back to the system. Called now and then. */
 void ouro_ws_loop_trim(struct ouro_ws_loop *loop);

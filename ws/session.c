@@ -268,6 +268,13 @@ static void on_check(struct ouro_stream *stream)
 	}
 }
 
+static bool takes_over(const struct ouro_ws_session *session)
+{
+	const unsigned each = WS_DEFLATE_EACH | WS_INFLATE_EACH;
+
+	return (session->facts & WS_DEFLATE) && (session->facts & each) != each;
+}
+
 static void on_close(struct ouro_stream *stream, int error)
 {
 	struct ouro_ws_session *session = session_of(stream);
@@ -279,6 +286,8 @@ static void on_close(struct ouro_stream *stream, int error)
 		.error = error,
 	};
 
+	if (takes_over(session))
+		session->endpoint->loop->takeover_count--;
 	ouro_ws_drop_input(session);
 	ouro_ws_drop_output(session);
 	if (session->extra) {
@@ -334,6 +343,8 @@ void ouro_ws_session_open(struct ouro_ws_session *session, struct ouro_ws_endpoi
 		session->facts = deflate_facts(deflate);
 		session->deflate_bits =
 			(uint8_t)(deflate->server_window_bits | deflate->client_window_bits << 4);
+		if (takes_over(session))
+			endpoint->loop->takeover_count++;
 	}
 	stream->user = session;
 	stream->events = &stream_events;

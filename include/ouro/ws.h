@@ -57,7 +57,8 @@ enum ouro_ws_overflow {
 enum ouro_ws_deflate {
 	OURO_WS_DEFLATE_EACH,     /* each message by itself: no memory is held between two */
 	OURO_WS_DEFLATE_TAKEOVER, /* messages refer to those before: smaller, and some 300 KB of
-				   * memory for each connection that compresses */
+				   * memory for each connection that compresses; up to 512
+				   * connections of a worker, those beyond have EACH */
 	OURO_WS_DEFLATE_OFF,
 };
 

@@ -836,6 +836,35 @@ Test(ws, compression_with_takeover_says_nothing_of_it, .init = open_site)
 	site_close(&site);
 }
 
+/* What they hold between messages is bounded, and nobody is turned away for it. */
+Test(ws, so_many_have_compression_with_takeover, .init = open_site)
+{
+	const char *ask = ASK("/special") "Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n";
+	struct sim_peer *peers[3];
+
+	site.worker->ws.codecs.options.inflaters_max = 5;
+	for (int i = 0; i < 3; i++) {
+		peers[i] = connect_to(ask);
+		cr_assert_eq(contains(sim_peer_received(peers[i]),
+				      "server_no_context_takeover; client_no_context_takeover"),
+			     i == 2);
+		sim_peer_forget(peers[i]);
+	}
+	for (int i = 0; i < 3; i++) {
+		send_frame(peers[i], 0xc1, "\xf2\x48\xcd\xc9\xc9\x07\x00", 7);
+		EXPECT(peers[i], "\x81\x05Hello");
+	}
+	cr_assert_eq(site.worker->ws.codecs.inflaters_used, 2);
+	close_from(peers[0]);
+	peers[0] = connect_to(ask);
+	cr_assert(!contains(sim_peer_received(peers[0]), "no_context_takeover"));
+	sim_peer_forget(peers[0]);
+	for (int i = 0; i < 3; i++)
+		close_from(peers[i]);
+	cr_assert_eq(site.worker->ws.takeover_count, 0);
+	site_close(&site);
+}
+
 /* ---- In callbacks ---- */
 
 static void check_callbacks(const char *ask)
