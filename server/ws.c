@@ -118,7 +118,36 @@ static void kind_put(struct ouro_worker *worker, struct ouro_ws_kind *kind)
 	free(kind);
 }
 
+/* ---- The last callback ---- */
+
+/* Programs free in on_close what a connection had, so it must come though memory is short. For that
+ * there is an exchange's memory that all connections of a worker share, for theirs come one at a time. */
+static bool spare_get(struct ouro_worker *worker)
+{
+	if (!worker->ws_spare)
+		worker->ws_spare = ouro_pool_get(&worker->exchanges);
+	return worker->ws_spare != NULL;
+}
+
+/* Puts it where the next exchange is taken from. */
+static void spare_put(struct ouro_worker *worker)
+{
+	if (worker->ws_spare)
+		ouro_pool_put(&worker->exchanges, worker->ws_spare);
+	worker->ws_spare = NULL;
+}
+
 /* ---- Connections ---- */
+
+static bool is_straight(const struct ouro_ws_conn *conn)
+{
+	return !conn->kind->callbacks.on_message;
+}
+
+static bool has_last_callback(const struct ouro_ws_conn *conn)
+{
+	return !is_straight(conn) && conn->kind->callbacks.on_close;
+}
 
 struct ouro_ws_conn *ouro_ws_conn_create(struct ouro_worker *worker,
 					 const struct ouro_ws_endpoint_options *options,
@@ -132,6 +161,10 @@ struct ouro_ws_conn *ouro_ws_conn_create(struct ouro_worker *worker,
 	conn->kind = kind_get(worker, options, callbacks);
 	if (!conn->kind) {
 		ouro_pool_put(&worker->ws_conns, conn);
+		return NULL;
+	}
+	if (has_last_callback(conn) && !spare_get(worker)) {
+		ouro_ws_conn_destroy(conn);
 		return NULL;
 	}
 	return conn;
@@ -198,6 +231,8 @@ void ouro_ws_conn_destroy(struct ouro_ws_conn *conn)
 		ouro_buf_unref(message.slice.buf);
 	kind_put(worker, conn->kind);
 	ouro_pool_put(&worker->ws_conns, conn);
+	if (!worker->ws_kinds)
+		spare_put(worker);
 }
 
 void ouro_ws_conn_open(struct ouro_ws_conn *conn, struct ouro_ctx *ctx,
@@ -214,11 +249,6 @@ void ouro_ws_conn_open(struct ouro_ws_conn *conn, struct ouro_ctx *ctx,
 		ouro_stream_set_reading(ctx->stream, true);
 	}
 	ouro_ws_session_open(&conn->session, &conn->kind->endpoint, ctx->stream, deflate, conn);
-}
-
-static bool is_straight(const struct ouro_ws_conn *conn)
-{
-	return !conn->kind->callbacks.on_message;
 }
 
 /* Whether somebody may yet use the exchange. */
@@ -399,6 +429,29 @@ static void on_closing(struct ouro_ws_session *session)
 	ouro_rooms_leave(&conn->subscriber);
 }
 
+/* Whoever may yet use the exchange is told that it is over. */
+static void end_exchange(struct ouro_ws_conn *conn)
+{
+	if (!conn->ctx)
+		return;
+	ouro_exchange_gone(conn->ctx);
+	let_go(conn);
+}
+
+static void call_last(struct ouro_ws_conn *conn)
+{
+	struct ouro_worker *worker = conn->worker;
+	bool leases = !conn->ctx;
+
+	if (leases)
+		spare_put(worker);
+	call(conn, (struct callback){ .fn = conn->kind->callbacks.on_close });
+	end_exchange(conn);
+	/* There is the one that was just put back. */
+	if (leases)
+		spare_get(worker);
+}
+
 static void on_close(struct ouro_ws_session *session, const struct ouro_ws_end *end)
 {
 	struct ouro_ws_conn *conn = session->user;
@@ -407,12 +460,9 @@ static void on_close(struct ouro_ws_session *session, const struct ouro_ws_end *
 
 	conn->end = end;
 	ouro_rooms_leave(&conn->subscriber);
-	if (!is_straight(conn) && conn->kind->callbacks.on_close)
-		call(conn, (struct callback){ .fn = conn->kind->callbacks.on_close });
-	if (conn->ctx) {
-		ouro_exchange_gone(conn->ctx);
-		let_go(conn);
-	}
+	if (has_last_callback(conn))
+		call_last(conn);
+	end_exchange(conn);
 	ouro_ws_conn_destroy(conn);
 	stream->events = &ouro_h1_idle_events;
 	stream->user = worker;

@@ -104,7 +104,7 @@ struct ouro_ws_options {
 	ouro_handler_fn on_open;       /* the handler has returned, or waits for something else */
 	ouro_ws_message_fn on_message; /* @message lives for the call */
 	ouro_handler_fn on_drain;      /* after -EAGAIN: there is room again */
-	ouro_handler_fn on_close;      /* the last one; nothing can be sent any more */
+	ouro_handler_fn on_close;      /* the last one, in any case; nothing can be sent any more */
 	/* In either style; may be NULL. Messages of @topic, which lives for the call, that this
 	 * client should have had are lost, and what comes from now on is behind the gap: it went on
 	 * from an id that is not kept any more, the server could not keep up, or the client was slow

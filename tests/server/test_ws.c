@@ -899,10 +899,14 @@ Test(ws_callbacks, an_inline_handler_accepts, .init = open_site)
 Test(ws_callbacks, an_idle_one_holds_neither_fiber_nor_exchange, .init = open_site)
 {
 	struct sim_peer *peer = connected(OPEN("/callbacks"));
-	size_t used = site.worker->exchanges.used_count;
+	struct sim_peer *other = connected(OPEN("/callbacks"));
 
-	cr_assert_eq(used, 0);
+	/* But for the one that is kept for on_close, of all of them. */
+	cr_assert_eq(site.worker->exchanges.used_count, 1);
 	close_from(peer);
+	cr_assert_eq(site.worker->exchanges.used_count, 1);
+	close_from(other);
+	cr_assert_eq(site.worker->exchanges.used_count, 0);
 	site_close(&site);
 }
 
@@ -954,6 +958,41 @@ Test(ws_callbacks, a_client_that_goes_is_told, .init = open_site)
 	sim_settle(site.loop);
 	cr_assert_eq(closed, 1);
 	cr_assert_eq(code, 1006);
+	site_close(&site);
+}
+
+/* Makes it one that is out of memory, but for what is put back. Returns what it was. */
+static struct ouro_pool exhaust(struct ouro_pool *pool)
+{
+	struct ouro_pool before = *pool;
+
+	pool->free_list = NULL;
+	pool->free_count = 0;
+	pool->spare = NULL;
+	pool->page_bytes = (size_t)1 << 62; /* which cannot be mapped */
+	return before;
+}
+
+Test(ws_callbacks, the_end_is_told_though_memory_is_short, .init = open_site)
+{
+	struct sim_peer *peers[] = { connected(OPEN("/callbacks")), connected(OPEN("/callbacks")),
+				     connected(OPEN("/callbacks")) };
+	struct ouro_pool before = exhaust(&site.worker->exchanges);
+
+	cr_assert_null(ouro_pool_get(&site.worker->exchanges));
+	send_text(peers[0], "lost");
+	cr_assert(sim_peer_is_over(peers[0]));
+	cr_assert_eq(received, 0);
+	cr_assert_eq(closed, 1);
+	cr_assert_eq(code, 1006);
+	/* There is always one. */
+	send_frame(peers[1], 0x88, "\x03\xe9", 2);
+	leave(peers[1]);
+	cr_assert_eq(closed, 2);
+	cr_assert_eq(code, 1001);
+	site.worker->exchanges = before;
+	close_from(peers[2]);
+	cr_assert_eq(closed, 3);
 	site_close(&site);
 }
 
