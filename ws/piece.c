@@ -26,3 +26,15 @@ struct ouro_buf *ouro_ws_piece_get(struct ouro_pool *pool)
 	};
 	return buf;
 }
+
+bool ouro_ws_is_piece(const struct ouro_buf *buf)
+{
+	return buf->release == put_back;
+}
+
+struct ouro_buf *ouro_ws_piece_or_buf(struct ouro_pool *pool, size_t bytes)
+{
+	if (bytes > OURO_WS_PIECE_BYTES / 2 && bytes <= OURO_WS_PIECE_BYTES)
+		return ouro_ws_piece_get(pool);
+	return bytes <= UINT32_MAX ? ouro_buf_create((uint32_t)bytes) : NULL;
+}

@@ -114,9 +114,15 @@ static int put_deflated(struct ouro_ws_session *session, unsigned opcode, struct
 	return err;
 }
 
-/* Writes a message; with @opcode 0, @payload is a whole frame. @move_bytes_max as of put_frame(). */
+/* Up to how many bytes of @payload are moved rather than referred to. */
+static size_t move_bytes_max(struct ouro_slice payload)
+{
+	return payload.buf && ouro_ws_is_piece(payload.buf) ? COPY_BYTES_MAX : MOVE_BYTES_MAX;
+}
+
+/* Writes a message; with @opcode 0, @payload is a whole frame. @move_max as of put_frame(). */
 static int put_message(struct ouro_ws_session *session, unsigned opcode, struct ouro_slice payload,
-		       size_t move_bytes_max)
+		       size_t move_max)
 {
 	const struct ouro_ws_endpoint_options *options = &session->endpoint->options;
 	int err;
@@ -128,7 +134,7 @@ static int put_message(struct ouro_ws_session *session, unsigned opcode, struct 
 		if (err != -EFBIG && err != -ENOBUFS)
 			return err;
 	}
-	return put_frame(session, OURO_WS_FIN | opcode, payload, move_bytes_max);
+	return put_frame(session, OURO_WS_FIN | opcode, payload, move_max);
 }
 
 static bool has_queue(const struct ouro_ws_session *session)
@@ -169,23 +175,58 @@ void ouro_ws_flush(struct ouro_ws_session *session, bool all)
 		struct ouro_ws_output output = pop_output(session);
 
 		/* The stream fails by itself. */
-		put_message(session, output.opcode, output.slice, MOVE_BYTES_MAX);
+		put_message(session, output.opcode, output.slice, move_bytes_max(output.slice));
 		ouro_buf_unref(output.slice.buf);
 	}
 }
 
-static int push_output(struct ouro_ws_session *session, unsigned opcode, struct ouro_slice payload)
+/* @payload in a buffer that takes not much more; NULL: out of memory. */
+static struct ouro_buf *create_copy(struct ouro_ws_session *session, struct ouro_slice payload)
+{
+	struct ouro_ws_loop *loop = session->endpoint->loop;
+	struct ouro_buf *buf = ouro_ws_piece_or_buf(&loop->pieces, payload.len);
+
+	if (!buf)
+		return NULL;
+	if (payload.len > 0)
+		memcpy(buf->data, payload.ptr, payload.len);
+	buf->len = (uint32_t)payload.len;
+	if (loop->host.counters)
+		ouro_counter_add(&loop->host.counters->bytes_copied, payload.len);
+	return buf;
+}
+
+/* Whether @payload must not hold its buffer while it waits. */
+static bool is_to_be_copied(const struct ouro_ws_session *session, struct ouro_slice payload)
+{
+	const struct ouro_ws_host *host = &session->endpoint->loop->host;
+
+	if (!payload.buf)
+		return false;
+	return (ouro_ws_is_piece(payload.buf) && payload.len <= OURO_WS_PIECE_BYTES / 2) ||
+	       (host->is_scarce && host->is_scarce(host->arg, payload.buf));
+}
+
+/* Queues a message, of which a copy is kept with @copy, else a reference. 0 or -ENOMEM. */
+static int push_output(struct ouro_ws_session *session, unsigned opcode, struct ouro_slice payload,
+		       bool copy)
 {
 	struct ouro_ws_extra *extra = ouro_ws_extra_get(session);
 	struct ouro_ws_output *item = extra ? ouro_pool_get(&session->endpoint->loop->outputs)
 					    : NULL;
+	struct ouro_buf *buf = NULL;
 
-	if (!item) {
+	if (item)
+		buf = copy ? create_copy(session, payload) : ouro_buf_ref(payload.buf);
+	if (!item || (copy && !buf)) {
+		if (item)
+			ouro_pool_put(&session->endpoint->loop->outputs, item);
 		ouro_ws_extra_put(session);
 		return -ENOMEM;
 	}
+	payload.ptr = copy ? buf->data : payload.ptr;
+	payload.buf = buf;
 	*item = (struct ouro_ws_output){ .slice = payload, .opcode = (uint8_t)opcode };
-	ouro_buf_ref(payload.buf);
 	if (extra->last)
 		extra->last->next = item;
 	else
@@ -270,8 +311,9 @@ static int submit(struct ouro_ws_session *session, unsigned opcode, struct ouro_
 
 	if (when < 0)
 		return when;
-	return when == LATER ? push_output(session, opcode, payload)
-			     : put_message(session, opcode, payload, MOVE_BYTES_MAX);
+	return when == LATER
+		       ? push_output(session, opcode, payload, is_to_be_copied(session, payload))
+		       : put_message(session, opcode, payload, move_bytes_max(payload));
 }
 
 int ouro_ws_session_send(struct ouro_ws_session *session, enum ouro_ws_opcode opcode,
@@ -279,23 +321,6 @@ int ouro_ws_session_send(struct ouro_ws_session *session, enum ouro_ws_opcode op
 {
 	assert(opcode == OURO_WS_TEXT || opcode == OURO_WS_BINARY);
 	return submit(session, opcode, payload);
-}
-
-/* @payload in a buffer that takes not much more; NULL: out of memory. */
-static struct ouro_buf *create_copy(struct ouro_ws_session *session, struct ouro_str payload)
-{
-	struct ouro_buf *buf = NULL;
-
-	if (payload.len > OURO_WS_PIECE_BYTES / 2 && payload.len <= OURO_WS_PIECE_BYTES)
-		buf = ouro_ws_piece_get(&session->endpoint->loop->pieces);
-	else if (payload.len <= UINT32_MAX)
-		buf = ouro_buf_create((uint32_t)payload.len);
-	if (!buf)
-		return NULL;
-	if (payload.len > 0)
-		memcpy(buf->data, payload.ptr, payload.len);
-	buf->len = (uint32_t)payload.len;
-	return buf;
 }
 
 int ouro_ws_session_send_copy(struct ouro_ws_session *session, enum ouro_ws_opcode opcode,
@@ -308,14 +333,15 @@ int ouro_ws_session_send_copy(struct ouro_ws_session *session, enum ouro_ws_opco
 	assert(opcode == OURO_WS_TEXT || opcode == OURO_WS_BINARY);
 	if (result < 0)
 		return result;
-	if (result == AT_ONCE && payload.len <= COPY_BYTES_MAX)
+	if (result == LATER)
+		return push_output(session, opcode, slice, true);
+	if (payload.len <= COPY_BYTES_MAX)
 		return put_message(session, opcode, slice, COPY_BYTES_MAX);
-	buf = create_copy(session, payload);
+	buf = create_copy(session, slice);
 	if (!buf)
 		return -ENOMEM;
-	slice = (struct ouro_slice){ buf->data, payload.len, buf };
-	result = result == LATER ? push_output(session, opcode, slice)
-				 : put_message(session, opcode, slice, MOVE_BYTES_MAX);
+	result = put_message(session, opcode, (struct ouro_slice){ buf->data, payload.len, buf },
+			     MOVE_BYTES_MAX);
 	ouro_buf_unref(buf);
 	return result;
 }

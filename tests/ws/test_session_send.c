@@ -268,6 +268,46 @@ Test(ws_session_send, small_ones_that_wait_take_little)
 	cr_assert_eq(peer.loop.pieces.mapped_bytes, 0);
 }
 
+/* One slow peer must not stop the others from being read. */
+Test(ws_session_send, what_waits_holds_no_buffer_that_is_scarce)
+{
+	struct ouro_buf *buf = ouro_buf_create(1000);
+
+	memset(buf->data, 'x', 1000);
+	reopen(OURO_WS_OVERFLOW_DROP_OLD, 0, 0);
+	fill();
+	for (int i = 0; i < 2; i++) {
+		peer.fake.is_scarce = i;
+		peer.fake.out_len = 0;
+		cr_assert_eq(ouro_ws_session_send(&peer.session, OURO_WS_TEXT,
+						  (struct ouro_slice){ buf->data, 1000, buf }),
+			     0);
+		cr_assert_eq(buf->refs, i ? 1 : 2);
+		fake_drain(&peer.fake);
+		expect_written(&peer, FRAMES({ FIN | TEXT, buf->data, 1000, 0 }));
+		cr_assert_eq(buf->refs, 1);
+		fill();
+	}
+	ouro_buf_unref(buf);
+}
+
+/* A message that was joined lies in one of the loop's large buffers. */
+Test(ws_session_send, what_was_joined_is_sent_without_its_buffer)
+{
+	peer.fake.holds = true;
+	peer_send(&peer, BINARY, big, 300);
+	peer_send(&peer, FIN, big, 300);
+	cr_assert_eq(peer.message_count, 1);
+	cr_assert_eq(peer.fake.writes, 0);
+	expect_written(&peer, FRAMES({ FIN | BINARY, big, 600, 0 }));
+	reopen(OURO_WS_OVERFLOW_DROP_OLD, 0, 0);
+	fill();
+	peer_send(&peer, BINARY, big, 300);
+	peer_send(&peer, FIN, big, 300);
+	cr_assert_eq(peer.loop.outputs.used_count, 1);
+	cr_assert_eq(peer.loop.pieces.used_count, 0);
+}
+
 Test(ws_session_send, what_waits_goes_as_far_as_there_is_room)
 {
 	reopen(OURO_WS_OVERFLOW_DROP_OLD, 0, 1 << 20);
