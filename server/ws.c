@@ -102,19 +102,20 @@ static struct ouro_ws_kind *kind_get(struct ouro_worker *worker,
 		.next = worker->ws_kinds, .uses = 1, .given = *options, .callbacks = *callbacks
 	};
 	ouro_ws_endpoint_init(&kind->endpoint, &worker->ws, &session_events, options);
+	kind->link = &worker->ws_kinds;
+	if (kind->next)
+		kind->next->link = &kind->next;
 	worker->ws_kinds = kind;
 	return kind;
 }
 
-static void kind_put(struct ouro_worker *worker, struct ouro_ws_kind *kind)
+static void kind_put(struct ouro_ws_kind *kind)
 {
-	struct ouro_ws_kind **at = &worker->ws_kinds;
-
 	if (--kind->uses > 0)
 		return;
-	while (*at != kind)
-		at = &(*at)->next;
-	*at = kind->next;
+	*kind->link = kind->next;
+	if (kind->next)
+		kind->next->link = kind->link;
 	free(kind);
 }
 
@@ -229,7 +230,7 @@ void ouro_ws_conn_destroy(struct ouro_ws_conn *conn)
 
 	while (ouro_ws_conn_pop(conn, &message))
 		ouro_buf_unref(message.slice.buf);
-	kind_put(worker, conn->kind);
+	kind_put(conn->kind);
 	ouro_pool_put(&worker->ws_conns, conn);
 	if (!worker->ws_kinds)
 		spare_put(worker);

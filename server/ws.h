@@ -24,7 +24,7 @@ struct ouro_ws_callbacks {
 
 /* What connections with the same options share; it goes with the last of them. */
 struct ouro_ws_kind {
-	struct ouro_ws_kind *next;
+	struct ouro_ws_kind *next, **link; /* @link is what points here */
 	uint32_t uses;
 	struct ouro_ws_endpoint_options given;
 	struct ouro_ws_callbacks callbacks;
