@@ -176,6 +176,49 @@ static void dropping(struct ouro_ctx *ctx)
 		result = ouro_ws_send(ctx, OURO_WS_BINARY, ouro_str(text, sizeof(text)));
 }
 
+/* As many messages as wait, each with its number in front, of a client that does not read. */
+static void dropping_old(struct ouro_ctx *ctx)
+{
+	static char text[HEAVY_BYTES];
+	struct ouro_ws_options options = { .deflate = OURO_WS_DEFLATE_OFF,
+					   .overflow = OURO_WS_OVERFLOW_DROP_OLD };
+	struct ouro_ws_message message;
+
+	if (ouro_ws_accept(ctx, &options))
+		return;
+	for (sent = 0; sent < HEAVY_COUNT; sent++) {
+		text[0] = (char)sent;
+		cr_assert_eq(ouro_ws_send(ctx, OURO_WS_BINARY, ouro_str(text, sizeof(text))), 0);
+	}
+	ouro_ws_recv(ctx, &message);
+}
+
+static void impatient(struct ouro_ctx *ctx)
+{
+	static char text[HEAVY_BYTES];
+	struct ouro_ws_options options = { .deflate = OURO_WS_DEFLATE_OFF,
+					   .overflow = OURO_WS_OVERFLOW_CLOSE };
+	struct ouro_ws_message message;
+
+	if (ouro_ws_accept(ctx, &options))
+		return;
+	for (result = 0; !result; sent++)
+		result = ouro_ws_send(ctx, OURO_WS_BINARY, ouro_str(text, sizeof(text)));
+	cr_assert_eq(ouro_ws_send(ctx, OURO_WS_BINARY, OURO_STR("x")), -ENOTCONN);
+	while (ouro_ws_recv(ctx, &message) == 0)
+		;
+	note_end(ctx);
+}
+
+/* As much as there is room for, and then it returns. */
+static void brief(struct ouro_ctx *ctx)
+{
+	static char text[4 * HEAVY_BYTES];
+
+	if (!ouro_ws_accept(ctx, NULL))
+		result = ouro_ws_send(ctx, OURO_WS_BINARY, ouro_str(text, sizeof(text)));
+}
+
 static void wrong(struct ouro_ctx *ctx)
 {
 	const char *names[34] = { NULL };
@@ -298,6 +341,9 @@ static void set_up(struct ouro_server *server)
 	ouro_server_route(server, "GET", "/pings", pings, NULL);
 	ouro_server_route(server, "GET", "/special", special, NULL);
 	ouro_server_route(server, "GET", "/dropping", dropping, NULL);
+	ouro_server_route(server, "GET", "/dropping-old", dropping_old, NULL);
+	ouro_server_route(server, "GET", "/impatient", impatient, NULL);
+	ouro_server_route(server, "GET", "/brief", brief, NULL);
 	ouro_server_route(server, "GET", "/wrong", wrong, NULL);
 	ouro_server_route(server, "GET", "/callbacks", callbacks, NULL);
 	ouro_server_route(server, "GET", "/inline", callbacks, &run_inline);
@@ -804,6 +850,96 @@ Test(ws, messages_are_dropped_where_that_is_the_policy, .init = open_site)
 	cr_assert_eq(result, -ENOBUFS);
 	sim_peer_reset(peer);
 	sim_settle(site.loop);
+	site_close(&site);
+}
+
+Test(ws, the_oldest_are_dropped_where_that_is_the_policy, .init = open_site)
+{
+	/* A head of ten bytes and HEAVY_BYTES. */
+	enum { FRAME_BYTES = 10 + HEAVY_BYTES };
+	struct sim_peer *peer = site_connect(&site);
+	struct ouro_str got;
+	size_t frames;
+
+	sim_peer_set_reading(peer, false);
+	site_ask(&site, peer, OPEN("/dropping-old"));
+	cr_assert_eq(sent, HEAVY_COUNT);
+	sim_peer_set_reading(peer, true);
+	sim_settle(site.loop);
+	got = sim_peer_received(peer);
+	frames = got.len / FRAME_BYTES;
+	cr_assert_lt(frames, 16);
+	/* The last ones are there, and each is whole. */
+	for (size_t i = 0; i < 3; i++) {
+		const char *frame = got.ptr + got.len - (i + 1) * FRAME_BYTES;
+
+		cr_assert_eq(memcmp(frame, "\x82\x7f\0\0\0\0\0\x01\0\0", 10), 0);
+		cr_assert_eq(frame[10], HEAVY_COUNT - 1 - (int)i);
+	}
+	sim_peer_forget(peer);
+	close_from(peer);
+	site_close(&site);
+}
+
+Test(ws, who_is_too_slow_is_closed_where_that_is_the_policy, .init = open_site)
+{
+	struct sim_peer *peer = site_connect(&site);
+	struct ouro_str got;
+
+	sim_peer_set_reading(peer, false);
+	site_ask(&site, peer, OPEN("/impatient"));
+	cr_assert_eq(result, -ENOBUFS);
+	sim_peer_set_reading(peer, true);
+	sim_settle(site.loop);
+	got = sim_peer_received(peer);
+	cr_assert_eq(memcmp(got.ptr + got.len - 4, "\x88\x02\x03\xf0", 4), 0);
+	send_frame(peer, 0x88, "\x03\xf0", 2);
+	leave(peer);
+	cr_assert_eq(code, 1008);
+	/* Or it goes on not reading. */
+	peer = site_connect(&site);
+	sim_peer_set_reading(peer, false);
+	site_ask(&site, peer, OPEN("/impatient"));
+	sim_advance(site.loop, 7000);
+	cr_assert(sim_peer_is_over(peer));
+	cr_assert_eq(closed, 2);
+	cr_assert_eq(code, 1006);
+	site_close(&site);
+}
+
+Test(ws, a_client_that_answers_no_ping_is_reset, .init = open_site)
+{
+	struct sim_peer *peer = connected(OPEN("/echo"));
+
+	sim_advance(site.loop, 32 * 1000);
+	EXPECT(peer, "\x89\x00");
+	sim_advance(site.loop, 22 * 1000);
+	cr_assert(sim_peer_is_over(peer));
+	cr_assert_eq(code, 1006);
+	site_close(&site);
+}
+
+Test(ws, a_slow_client_gets_all_before_the_close, .init = open_site)
+{
+	struct sim_peer *peer = site_connect(&site);
+	struct ouro_str got;
+
+	sim_peer_set_reading(peer, false);
+	site_ask(&site, peer, OPEN("/brief"));
+	cr_assert_eq(result, 0);
+	sim_advance(site.loop, 20 * 1000);
+	sim_peer_set_reading(peer, true);
+	sim_settle(site.loop);
+	got = sim_peer_received(peer);
+	cr_assert_eq(memcmp(got.ptr + got.len - 4, "\x88\x02\x03\xe8", 4), 0);
+	send_frame(peer, 0x88, "\x03\xe8", 2);
+	leave(peer);
+	/* One that takes nothing is not waited for. */
+	peer = site_connect(&site);
+	sim_peer_set_reading(peer, false);
+	site_ask(&site, peer, OPEN("/brief"));
+	sim_advance(site.loop, 32 * 1000);
+	cr_assert(sim_peer_is_over(peer));
 	site_close(&site);
 }
 
