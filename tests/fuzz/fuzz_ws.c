@@ -257,11 +257,22 @@ static void check_frames(const uint8_t *data, size_t len, size_t step)
 	abort();
 }
 
+/* What a session is put through, from the first byte. */
+enum {
+	IN_PIECES = 0x80,
+	UNREAD = 0x40, /* the client takes nothing but now and then */
+	PAUSED = 0x20, /* after each message, until more has come */
+	STEP = 0x1f,   /* bytes at a time, less one */
+};
+
 /* Sessions with everything on: that they come to an end, and nothing is left. */
 static void echo(struct ouro_ws_session *session, enum ouro_ws_opcode opcode,
 		 struct ouro_slice message)
 {
 	ouro_ws_session_send(session, opcode, message);
+	ouro_ws_session_send_copy(session, opcode, ouro_str(message.ptr, message.len));
+	if (session->user)
+		ouro_ws_pause(session);
 }
 
 static void echo_piece(struct ouro_ws_session *session, enum ouro_ws_opcode opcode,
@@ -276,7 +287,7 @@ static void on_close(struct ouro_ws_session *session, const struct ouro_ws_end *
 	memset(session, 0xa5, sizeof(*session));
 }
 
-static void check_session(const uint8_t *data, size_t len, size_t step, bool in_pieces)
+static void check_session(const uint8_t *data, size_t len, unsigned how)
 {
 	static const struct ouro_ws_events joined = { .on_message = echo, .on_close = on_close };
 	static const struct ouro_ws_events pieces = { .on_piece = echo_piece,
@@ -285,23 +296,38 @@ static void check_session(const uint8_t *data, size_t len, size_t step, bool in_
 							      .server_window_bits = 9,
 							      .client_window_bits = 9 };
 	struct ouro_ws_endpoint_options options = { .message_bytes_max = 1 << 20,
-						    .deflate_bytes_min = 16 };
+						    .deflate_bytes_min = 16,
+						    .queue_bytes_max = 4096,
+						    .overflow = OURO_WS_OVERFLOW_DROP_OLD };
 	struct ouro_ws_loop_options loop_options = { 0 };
 	static struct fake_stream fake;
 	struct ouro_ws_loop loop;
 	struct ouro_ws_endpoint endpoint;
 	struct ouro_ws_session session;
+	size_t step = 1 + (how & STEP);
 
 	fake_init(&fake);
+	fake.holds = (how & UNREAD) != 0;
 	ouro_ws_loop_init(&loop, &fake.host, &loop_options);
-	ouro_ws_endpoint_init(&endpoint, &loop, in_pieces ? &pieces : &joined, &options);
-	ouro_ws_session_open(&session, &endpoint, &fake.stream, &params, NULL);
-	for (size_t at = 0; at < len && !fake.closing; at += step)
+	ouro_ws_endpoint_init(&endpoint, &loop, how & IN_PIECES ? &pieces : &joined, &options);
+	ouro_ws_session_open(&session, &endpoint, &fake.stream, &params,
+			     how & PAUSED ? &session : NULL);
+	for (size_t at = 0; at < len && !fake.closing; at += step) {
+		fake.is_scarce = (at & 1) != 0;
 		fake_input(&fake, (const char *)data + at, len - at < step ? len - at : step);
+		if (at / step % 8 == 7)
+			fake_drain(&fake);
+		if (at / step % 4 == 3 && !fake.closing)
+			ouro_ws_resume(&session);
+	}
 	fake_end(&fake);
+	while (!fake.closing)
+		ouro_ws_resume(&session);
 	fake_close(&fake, 0);
 	EXPECT(fake.closed);
-	EXPECT(loop.extras.used_count == 0 && loop.pieces.used_count == 0);
+	EXPECT(loop.extras.used_count == 0 && loop.pieces.used_count == 0 &&
+	       loop.inputs.used_count == 0 && loop.outputs.used_count == 0);
+	EXPECT(loop.takeover_count == 0);
 	ouro_ws_loop_fini(&loop);
 	fake_fini(&fake);
 }
@@ -330,9 +356,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
 	if (len < 1 || len > INPUT_BYTES_MAX)
 		return 0;
-	step = 1 + (data[0] & 0x1f);
+	step = 1 + (data[0] & STEP);
 	check_frames(data + 1, len - 1, step);
-	check_session(data + 1, len - 1, step, (data[0] & 0x80) != 0);
+	check_session(data + 1, len - 1, data[0]);
 	check_offers(ouro_str((const char *)data + 1, len - 1));
 	return 0;
 }
