@@ -22,6 +22,10 @@ struct ouro_hub_backend_ops {
 	int (*want)(struct ouro_hub_backend *backend, struct ouro_str topic, void **follow);
 	/* It has it no more. What still arrives is dropped. */
 	void (*unwant)(struct ouro_hub_backend *backend, void *follow);
+	/* Somebody has come who has had more than the hub knows of: all that there is now is to
+	 * arrive, then ouro_hub_refreshed() is to be called with @number, or with that of a later
+	 * call. */
+	void (*refresh)(struct ouro_hub_backend *backend, void *follow, uint32_t number);
 };
 
 /* Embedded in the backend. */
@@ -33,13 +37,22 @@ struct ouro_hub_backend {
 
 /* @message, with its id, came after that of the id @before in @topic; it is referenced. The hub
  * finds out by @before whether something is missing. One that it has had is dropped. 0; -ENOENT:
- * the hub does not have the topic; -ENOMEM or -ENOSPC: it could not be kept, and is missing. */
+ * the hub does not have the topic; -ENOMEM, -ENOSPC or -EMSGSIZE: it could not be kept, and is missing. */
 int ouro_hub_arrive(struct ouro_hub *hub, struct ouro_str topic, struct ouro_hub_message *message,
 		    struct ouro_hub_id before);
 
 /* All that the backend still has of the topic, or as much as the hub keeps, has arrived: from
  * here on subscribers are served. Nothing happens where they are already. */
 void ouro_hub_loaded(struct ouro_hub *hub, struct ouro_str topic);
+
+/* The backend has lost what it had of the topic, and its ids have begun anew, maybe with lesser ones
+ * than there were. What there is arrives next, then ouro_hub_loaded() is called: whoever is subscribed
+ * is told of a gap then, and given what there is. */
+void ouro_hub_restart(struct ouro_hub *hub, struct ouro_str topic);
+
+/* All has arrived that the backend had when it was asked to refresh by @number. Who has come with an id
+ * that is still greater has it from before the backend lost all: a gap. */
+void ouro_hub_refreshed(struct ouro_hub *hub, struct ouro_str topic, uint32_t number);
 
 /* How many messages of a topic the hub keeps for those who come back. */
 uint32_t ouro_hub_replay_count(const struct ouro_hub *hub);

@@ -1,6 +1,7 @@
 /* Beginning and end of a hub, publishing, and what comes from a backend: see hub/hub.h. */
 #include "hub/hub.h"
 
+#include "hub/defaults.h"
 #include "hub/hash.h"
 #include "hub/topic.h"
 
@@ -9,24 +10,18 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
-#define DEFAULT(option, value)                                                                     \
-	do {                                                                                       \
-		if ((option) == 0)                                                                 \
-			(option) = (value);                                                        \
-	} while (0)
-
 static void set_defaults(struct ouro_hub_options *options)
 {
-	DEFAULT(options->topic_count_max, OURO_HUB_TOPIC_COUNT_DEFAULT);
-	DEFAULT(options->subscriber_count_max, OURO_HUB_SUBSCRIBER_COUNT_DEFAULT);
-	DEFAULT(options->name_bytes_max, OURO_HUB_NAME_BYTES_DEFAULT);
-	DEFAULT(options->message_bytes_max, OURO_HUB_MESSAGE_BYTES_DEFAULT);
-	DEFAULT(options->replay_count_max, OURO_HUB_REPLAY_COUNT_DEFAULT);
-	DEFAULT(options->replay_bytes_max, OURO_HUB_REPLAY_BYTES_DEFAULT);
-	DEFAULT(options->backlog_count_max, OURO_HUB_BACKLOG_COUNT_DEFAULT);
-	DEFAULT(options->backlog_bytes_max, OURO_HUB_BACKLOG_BYTES_DEFAULT);
-	DEFAULT(options->bytes_max, OURO_HUB_BYTES_DEFAULT);
-	DEFAULT(options->retention_ms, OURO_HUB_RETENTION_MS_DEFAULT);
+	OURO_DEFAULT(options->topic_count_max, OURO_HUB_TOPIC_COUNT_DEFAULT);
+	OURO_DEFAULT(options->subscriber_count_max, OURO_HUB_SUBSCRIBER_COUNT_DEFAULT);
+	OURO_DEFAULT(options->name_bytes_max, OURO_HUB_NAME_BYTES_DEFAULT);
+	OURO_DEFAULT(options->message_bytes_max, OURO_HUB_MESSAGE_BYTES_DEFAULT);
+	OURO_DEFAULT(options->replay_count_max, OURO_HUB_REPLAY_COUNT_DEFAULT);
+	OURO_DEFAULT(options->replay_bytes_max, OURO_HUB_REPLAY_BYTES_DEFAULT);
+	OURO_DEFAULT(options->backlog_count_max, OURO_HUB_BACKLOG_COUNT_DEFAULT);
+	OURO_DEFAULT(options->backlog_bytes_max, OURO_HUB_BACKLOG_BYTES_DEFAULT);
+	OURO_DEFAULT(options->bytes_max, OURO_HUB_BYTES_DEFAULT);
+	OURO_DEFAULT(options->retention_ms, OURO_HUB_RETENTION_MS_DEFAULT);
 	if (options->replay_count_max == OURO_HUB_NO_REPLAY)
 		options->replay_count_max = 0;
 }
@@ -209,13 +204,14 @@ static struct ouro_hub_id just_before(struct ouro_hub_id id)
 /* The topic begins with a message @stamp, which came after that of @before. Where nothing is
  * known to have been before it, whoever has had something earlier had it before the backend lost
  * all. */
-static void begin_at(struct ouro_hub_ring *ring, struct ouro_hub_id stamp,
+static void begin_at(struct ouro_hub_topic *topic, struct ouro_hub_id stamp,
 		     struct ouro_hub_id before)
 {
-	ring->last = before;
-	ring->floor = before;
+	topic->ring.last = before;
+	topic->began = before;
 	if (ouro_hub_id_is_zero(before))
-		ring->floor = just_before(stamp);
+		topic->began = just_before(stamp);
+	topic->ring.floor = topic->began;
 }
 
 /* The gap that a message @stamp has before it, which came after that of @before. Where the backend
@@ -233,12 +229,15 @@ static int arrive(struct ouro_hub *hub, struct ouro_hub_topic *topic,
 {
 	struct ouro_hub_id stamp = ouro_hub_message_stamp(message);
 
+	if (ouro_hub_message_content(message)->data.len > hub->options.message_bytes_max)
+		return -EMSGSIZE;
 	/* Had before; or it comes from a backend that contradicts itself. */
 	if (!ouro_hub_id_is_before(topic->ring.last, stamp) ||
 	    !ouro_hub_id_is_before(before, stamp))
 		return 0;
-	if (topic->is_loading && ouro_hub_id_is_zero(topic->ring.last))
-		begin_at(&topic->ring, stamp, before);
+	if (ouro_hub_id_is_zero(topic->ring.last) &&
+	    (topic->is_loading || ouro_hub_id_is_zero(before)))
+		begin_at(topic, stamp, before);
 	return ouro_hub_topic_add(hub, topic, message, gap_before(&topic->ring, stamp, before));
 }
 
@@ -285,5 +284,36 @@ void ouro_hub_loaded(struct ouro_hub *hub, struct ouro_str name)
 
 	if (topic && topic->is_loading)
 		load(topic);
+	pthread_mutex_unlock(&shard->lock);
+}
+
+void ouro_hub_restart(struct ouro_hub *hub, struct ouro_str name)
+{
+	struct ouro_hub_shard *shard;
+	struct ouro_hub_topic *topic = lock_topic(hub, name, &shard);
+
+	if (topic) {
+		ouro_hub_topic_clear(hub, topic);
+		topic->is_loading = true;
+		topic->life++;
+	}
+	pthread_mutex_unlock(&shard->lock);
+}
+
+void ouro_hub_refreshed(struct ouro_hub *hub, struct ouro_str name, uint32_t number)
+{
+	struct ouro_hub_shard *shard;
+	struct ouro_hub_topic *topic = lock_topic(hub, name, &shard);
+	struct ouro_hub_list *link;
+
+	if (topic) {
+		for (link = topic->parts.next; link != &topic->parts; link = link->next) {
+			struct ouro_hub_part *part =
+				OURO_HUB_LIST_ENTRY(link, struct ouro_hub_part, in_topic);
+
+			part->refreshed = number;
+			ouro_hub_part_ring(part);
+		}
+	}
 	pthread_mutex_unlock(&shard->lock);
 }

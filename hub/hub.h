@@ -172,6 +172,10 @@ struct ouro_subscription {
 	char *after;                 /* a copy, while it is not known what the topic has */
 	uint32_t after_len;
 	uint32_t preferred_bytes_min;
+	/* It has had more than the hub knew of: the refresh after which it is known why, until when
+	 * it is given nothing; 0: it has not. */
+	uint32_t ahead;
+	uint32_t life; /* of the topic, that its position is of */
 	uint8_t format, preferred;
 	bool is_behind;  /* it is not given what is fetched for all */
 	bool is_waiting; /* for the topic to be loaded */

@@ -22,6 +22,15 @@ struct batch {
 	struct ouro_hub_id lost_up_to; /* before the first; zero: nothing is lost */
 };
 
+/* How the ring was when it was looked at for those who are live. */
+struct outlook {
+	struct ouro_hub_id floor, last;
+	uint32_t
+		refreshed; /* those who are ahead of it from no later are to be looked at; 0: none */
+	uint32_t life;     /* those of another have to begin again */
+	bool is_restarted; /* there are such */
+};
+
 /* ---- Beginning and end ---- */
 
 int ouro_hub_loop_create(struct ouro_hub *hub, ouro_hub_wake_fn wake, void *arg,
@@ -191,7 +200,7 @@ static void hand_to_live(struct ouro_hub_part *part, const struct ouro_hub_kept 
 
 	while (part->loop->delivered < delivered_max && (sub = next_visit(part)))
 		/* It may have come after this message, or had it while it was behind. */
-		if (ouro_hub_id_is_before(sub->position, stamp))
+		if (!sub->ahead && ouro_hub_id_is_before(sub->position, stamp))
 			hand(sub, kept, slices);
 	drop_slices(slices);
 }
@@ -202,7 +211,7 @@ static void tell_live_of_gap(struct ouro_hub_part *part, struct ouro_hub_id up_t
 
 	part->visit = part->live.next;
 	while ((sub = next_visit(part)))
-		if (ouro_hub_id_is_before(sub->position, up_to)) {
+		if (!sub->ahead && ouro_hub_id_is_before(sub->position, up_to)) {
 			sub->position = up_to;
 			tell_gap(sub, up_to);
 		}
@@ -219,11 +228,15 @@ static struct ouro_hub_shard *lock(struct ouro_hub_part *part)
 }
 
 /* Fetches what comes after @position, @count_max at most; the lock is held. */
-static void fetch(const struct ouro_hub_ring *ring, struct ouro_hub_id position, uint32_t count_max,
-		  struct batch *batch)
+static void fetch(const struct ouro_hub_topic *topic, struct ouro_hub_id position,
+		  uint32_t count_max, struct batch *batch)
 {
-	uint32_t index = ouro_hub_ring_after(ring, position);
+	const struct ouro_hub_ring *ring = &topic->ring;
+	uint32_t index;
 
+	if (ouro_hub_id_is_zero(position))
+		position = topic->began;
+	index = ouro_hub_ring_after(ring, position);
 	batch->count = 0;
 	batch->lost_up_to = (struct ouro_hub_id){ 0 };
 	if (ouro_hub_id_is_before(position, ring->floor))
@@ -243,7 +256,21 @@ static uint32_t batch_count(const struct ouro_hub_part *part)
 	return count > BATCH_COUNT_MAX ? BATCH_COUNT_MAX : count > 0 ? count : 1;
 }
 
-static void fetch_for_live(struct ouro_hub_part *part, struct batch *batch)
+/* What is to be known for who cannot go on from where it was; the lock is held. */
+static void look_out(struct ouro_hub_part *part, struct outlook *outlook)
+{
+	*outlook = (struct outlook){
+		.floor = part->topic->ring.floor,
+		.last = part->topic->ring.last,
+		.refreshed = part->refreshed,
+		.life = part->topic->life,
+		.is_restarted = part->life != part->topic->life,
+	};
+	part->refreshed = 0;
+	part->life = part->topic->life;
+}
+
+static void fetch_for_live(struct ouro_hub_part *part, struct batch *batch, struct outlook *outlook)
 {
 	struct ouro_hub_shard *shard = lock(part);
 	struct ouro_hub_topic *topic = part->topic;
@@ -251,12 +278,14 @@ static void fetch_for_live(struct ouro_hub_part *part, struct batch *batch)
 	part->is_ready = false;
 	batch->count = 0;
 	batch->lost_up_to = (struct ouro_hub_id){ 0 };
+	*outlook = (struct outlook){ 0 };
 	if (topic->is_loading || part->rest.message)
 		goto unlock;
-	if (ouro_hub_list_is_empty(&part->live))
+	look_out(part, outlook);
+	if (ouro_hub_list_is_empty(&part->live) || outlook->is_restarted)
 		part->cursor = topic->ring.last;
 	else
-		fetch(&topic->ring, part->cursor, batch_count(part), batch);
+		fetch(topic, part->cursor, batch_count(part), batch);
 	if (batch->count > 0)
 		part->cursor = ouro_hub_message_stamp(batch->kept[batch->count - 1].message);
 	ouro_hub_topic_trim(part->loop->hub, topic);
@@ -274,11 +303,69 @@ static void hand_rest(struct ouro_hub_part *part)
 	part->rest.message = NULL;
 }
 
+static void begin_again(struct ouro_subscription *sub, const struct outlook *outlook)
+{
+	sub->position = outlook->floor;
+	sub->life = outlook->life;
+	sub->is_late = true;
+}
+
+/* Whether it is known why @sub was ahead. */
+static bool is_found_out(const struct ouro_subscription *sub, const struct outlook *outlook)
+{
+	return sub->ahead && outlook->refreshed && (int32_t)(outlook->refreshed - sub->ahead) >= 0;
+}
+
+/* Where @sub is ahead no more: it is behind, by what has come meanwhile, or by all that there is. */
+static void end_ahead(struct ouro_subscription *sub, const struct outlook *outlook)
+{
+	sub->ahead = 0;
+	sub->life = outlook->life;
+	if (ouro_hub_id_is_before(outlook->last, sub->position))
+		begin_again(sub, outlook);
+}
+
+static void move_to_behind(struct ouro_hub_part *part, struct ouro_subscription *sub)
+{
+	ouro_hub_list_remove(&sub->link);
+	ouro_hub_list_add(&part->behind, &sub->link);
+	sub->is_behind = true;
+	part->live_count--;
+}
+
+/* Takes those out of the live ones who cannot go on with them. */
+static void sort_out(struct ouro_hub_part *part, const struct outlook *outlook)
+{
+	struct ouro_subscription *sub;
+	struct ouro_hub_list *link;
+
+	if (!outlook->is_restarted && !outlook->refreshed)
+		return;
+	for (link = part->behind.next; link != &part->behind; link = link->next) {
+		sub = OURO_HUB_LIST_ENTRY(link, struct ouro_subscription, link);
+		if (!sub->is_waiting && sub->life != outlook->life)
+			begin_again(sub, outlook);
+	}
+	for (link = part->live.next; link != &part->live;) {
+		sub = OURO_HUB_LIST_ENTRY(link, struct ouro_subscription, link);
+		link = link->next;
+		if (is_found_out(sub, outlook))
+			end_ahead(sub, outlook);
+		else if (!sub->ahead && sub->life != outlook->life)
+			begin_again(sub, outlook);
+		else
+			continue;
+		move_to_behind(part, sub);
+	}
+}
+
 static void run_live(struct ouro_hub_part *part)
 {
+	struct outlook outlook;
 	struct batch batch;
 
-	fetch_for_live(part, &batch);
+	fetch_for_live(part, &batch, &outlook);
+	sort_out(part, &outlook);
 	if (!ouro_hub_id_is_zero(batch.lost_up_to))
 		tell_live_of_gap(part, batch.lost_up_to);
 	if (part->rest.message)
@@ -294,20 +381,20 @@ static void run_live(struct ouro_hub_part *part)
 
 /* ---- Those behind ---- */
 
-/* False while the topic is loaded. */
+/* False while the topic is loaded, or has begun anew since the live ones were looked at. */
 static bool fetch_for(struct ouro_subscription *sub, struct batch *batch)
 {
 	struct ouro_hub_topic *topic = sub->part->topic;
 	struct ouro_hub_shard *shard = lock(sub->part);
-	bool is_loading = topic->is_loading;
+	bool is_served = !topic->is_loading && topic->life == sub->part->life;
 
-	if (!is_loading) {
+	if (is_served) {
 		if (sub->is_waiting)
 			ouro_hub_subscription_begin(sub);
-		fetch(&topic->ring, sub->position, BATCH_COUNT_MAX, batch);
+		fetch(topic, sub->position, BATCH_COUNT_MAX, batch);
 	}
 	pthread_mutex_unlock(&shard->lock);
-	return !is_loading;
+	return is_served;
 }
 
 /* Hands @batch to @sub as far as it stays; true where it has stayed. */

@@ -6,7 +6,9 @@
  * what the stream does not have any more either is a gap. So a connection that breaks loses
  * nothing that the stream still has, and repeats nothing. What is published meanwhile waits
  * here, and is sent again with a number by which Redis knows what it has had (as long as the
- * outage is shorter than stream_retention_ms, after which it forgets).
+ * outage is shorter than stream_retention_ms, after which it forgets). Where Redis itself loses its
+ * data, all who follow are told of a gap when the next message comes, also where its clock, and with
+ * it the ids, went back; what had arrived and is sent again is known by its sender's number.
  *
  * The connections belong to the one loop that drives them; publishing and subscribing are for
  * any thread. The connections are not encrypted. */
@@ -22,6 +24,7 @@ enum {
 	OURO_REDIS_CONNECTIONS = 2, /* one for commands, one for what arrives */
 	OURO_REDIS_PORT_DEFAULT = 6379,
 	OURO_REDIS_PREFIX_BYTES_MAX = 64,
+	OURO_REDIS_ADDRESS_BYTES_MAX = 255,
 	OURO_REDIS_STREAM_COUNT_DEFAULT = 1000,
 	OURO_REDIS_STREAM_RETENTION_MS_DEFAULT = 3600 * 1000,
 	OURO_REDIS_OUTBOX_COUNT_DEFAULT = 4096,
@@ -42,18 +45,25 @@ struct ouro_redis_driver {
 	/* Makes the loop's thread call ouro_redis_run() soon. Called by any thread with locks held,
 	 * so that it may do no more than post mail; not again before that run begins. */
 	void (*wake)(void *arg);
+	/* Looks up the address of @name, the options' address, without holding up the loop, and calls
+	 * ouro_redis_found() then, not before this returns; not again before that. NULL: addresses
+	 * are to be in numbers. The loop's thread. */
+	void (*find)(void *arg, const char *name);
 	void *arg;
 };
 
 /* Zero is the default of each. Strings are copied. */
 struct ouro_redis_options {
-	const char *address; /* in numbers, for names are not looked up; NULL: 127.0.0.1 */
+	const char *address; /* in numbers, or a name, which is looked up each time that it is
+			      * connected to; NULL: 127.0.0.1 */
 	uint16_t port;
 	const char *unix_path; /* instead of both */
 	const char *user;      /* for AUTH, with the password; NULL: the default one */
 	const char *password;
-	const char *prefix;           /* of keys and channels; NULL: "ouro" */
-	uint32_t stream_count_max;    /* the messages of a topic that Redis keeps, or some more */
+	uint32_t database;         /* its number. Channels are of all databases, so that in others
+				* than 0 what keys and channels begin with ends in @ and it */
+	const char *prefix;        /* of keys and channels; NULL: "ouro" */
+	uint32_t stream_count_max; /* the messages of a topic that Redis keeps, or some more */
 	uint32_t stream_retention_ms; /* after the last message the stream goes */
 	uint32_t outbox_count_max;    /* messages not yet taken by Redis */
 	size_t outbox_bytes_max;
@@ -78,7 +88,7 @@ struct ouro_redis_stats {
 int ouro_redis_create(struct ouro_redis **redis, const struct ouro_redis_options *options,
 		      const struct ouro_redis_driver *driver);
 
-/* After the hub. Stopped before, if it was started. */
+/* After the hub. Stopped before, if it was started. The log is told of what is lost. */
 void ouro_redis_destroy(struct ouro_redis *redis);
 
 /* For ouro_hub_options. */
@@ -86,21 +96,27 @@ struct ouro_hub_backend *ouro_redis_backend(struct ouro_redis *redis);
 
 /* ---- The loop's thread; @now_ms is a monotonic time ---- */
 
-/* Begins to connect. Until it is up, what is published waits, and topics are not loaded. */
+/* Begins to connect. Until it is up, what is published waits, and topics are not loaded. It may be
+ * started again after it was stopped. */
 void ouro_redis_start(struct ouro_redis *redis, struct ouro_hub *hub, uint64_t now_ms);
 
-/* Closes the connections. Nothing is called back any more: publishing is -EPIPE. What waits in the
- * outbox is lost; to avoid that, wait until the stats say that it is empty. */
+/* Closes the connections. Nothing is called back any more, until the next start; only ouro_redis_found()
+ * may still be to come. What waits in the outbox stays there, as does what is published from now on, and
+ * is lost when the backend is destroyed; to avoid that, wait until the stats say that it is empty. */
 void ouro_redis_stop(struct ouro_redis *redis);
 
 /* A connection can be read or written. */
 void ouro_redis_ready(struct ouro_redis *redis, unsigned index, bool readable, bool writable,
 		      uint64_t now_ms);
 
+/* The address, in numbers, that was to be found; NULL: there is none, and @why says why. */
+void ouro_redis_found(struct ouro_redis *redis, const char *address, const char *why,
+		      uint64_t now_ms);
+
 /* After a wake, and when it is due. */
 void ouro_redis_run(struct ouro_redis *redis, uint64_t now_ms);
 
-/* When the next run is to be at the latest; to be asked after each call of the three above. */
+/* When the next run is to be at the latest; to be asked after each call of the four above. */
 uint64_t ouro_redis_due(const struct ouro_redis *redis);
 
 struct ouro_redis_stats ouro_redis_get_stats(struct ouro_redis *redis);

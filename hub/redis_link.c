@@ -3,9 +3,10 @@
 #include "hub/redis_private.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 
-enum { WORDS_MAX = 10 };
+enum { WORDS_MAX = 10, CODE_BYTES_MAX = 32 };
 
 static void set_state(struct ouro_redis *redis, enum ouro_redis_state state, uint32_t wait_ms)
 {
@@ -130,17 +131,53 @@ bool ouro_redis_send(struct ouro_redis *redis, unsigned index, redisCallbackFn *
 	}
 	if (redisAsyncCommandArgv(link->context, fn, arg, (int)count, texts, lens) == REDIS_OK)
 		return true;
-	ouro_redis_fail(redis, "sending", "out of memory");
+	ouro_redis_fail(redis, OURO_REDIS_STEP_SEND, "out of memory");
 	return false;
 }
 
-void ouro_redis_fail(struct ouro_redis *redis, const char *what, const char *why)
+static const char *name_of(enum ouro_redis_step step)
 {
+	switch (step) {
+	case OURO_REDIS_STEP_FIND:
+		return "finding its address";
+	case OURO_REDIS_STEP_CONNECT:
+		return "connecting";
+	case OURO_REDIS_STEP_CONNECTION:
+		return "connection";
+	case OURO_REDIS_STEP_AUTH:
+		return "authenticating";
+	case OURO_REDIS_STEP_DATABASE:
+		return "choosing the database";
+	case OURO_REDIS_STEP_SCRIPT:
+		return "loading the script";
+	case OURO_REDIS_STEP_SUBSCRIBE:
+		return "subscribing";
+	case OURO_REDIS_STEP_HEARTBEAT:
+		return "heartbeat";
+	case OURO_REDIS_STEP_READ:
+		return "reading a stream";
+	case OURO_REDIS_STEP_PUBLISH:
+		return "publishing";
+	case OURO_REDIS_STEP_SEND:
+		return "sending";
+	}
+	return "";
+}
+
+void ouro_redis_fail(struct ouro_redis *redis, enum ouro_redis_step step, const char *why)
+{
+	bool was_told = redis->told_steps & 1U << step;
+
 	if (redis->has_failed)
 		return;
 	redis->has_failed = true;
-	if (redis->options.log)
-		ouro_log(redis->options.log, OURO_LOG_WARNING, "redis: %s: %s", what, why);
+	redis->told_steps |= 1U << step;
+	/* That it cannot be connected to afterwards is no news. */
+	if (step == OURO_REDIS_STEP_CONNECTION)
+		redis->told_steps |= 1U << OURO_REDIS_STEP_CONNECT;
+	if (redis->options.log && !was_told)
+		ouro_log(redis->options.log, OURO_LOG_WARNING, "redis: %s: %s; trying again",
+			 name_of(step), why);
 }
 
 /* ---- Heartbeats, which go out on one connection and come in on the other ---- */
@@ -172,6 +209,7 @@ static void set_ready(struct ouro_redis *redis, unsigned index)
 		return;
 	set_state(redis, OURO_REDIS_UP, redis->options.heartbeat_ms);
 	redis->up_since_ms = redis->now_ms;
+	redis->told_steps = 0;
 	if (redis->options.log)
 		ouro_log(redis->options.log, OURO_LOG_INFO, "redis: connected");
 	send_beat(redis);
@@ -180,13 +218,29 @@ static void set_ready(struct ouro_redis *redis, unsigned index)
 	ouro_redis_send_parcels(redis);
 }
 
+/* The error's code alone: what comes behind it may repeat the command, and with it the password. */
 static void on_auth(redisAsyncContext *context, void *data, void *arg)
+{
+	const redisReply *reply = data;
+	char code[CODE_BYTES_MAX];
+	size_t len = 0;
+
+	(void)context;
+	if (!reply || reply->type != REDIS_REPLY_ERROR)
+		return;
+	for (; len + 1 < sizeof(code) && reply->str[len] >= 'A' && reply->str[len] <= 'Z'; len++)
+		code[len] = reply->str[len];
+	code[len] = '\0';
+	ouro_redis_fail(arg, OURO_REDIS_STEP_AUTH, code);
+}
+
+static void on_database(redisAsyncContext *context, void *data, void *arg)
 {
 	const redisReply *reply = data;
 
 	(void)context;
 	if (reply && reply->type == REDIS_REPLY_ERROR)
-		ouro_redis_fail(arg, "authenticating", reply->str);
+		ouro_redis_fail(arg, OURO_REDIS_STEP_DATABASE, reply->str);
 }
 
 static void on_script(redisAsyncContext *context, void *data, void *arg)
@@ -199,7 +253,7 @@ static void on_script(redisAsyncContext *context, void *data, void *arg)
 		return;
 	if (reply->type != REDIS_REPLY_STRING ||
 	    ouro_redis_text(reply).len != sizeof(redis->script) - 1) {
-		ouro_redis_fail(redis, "loading the script",
+		ouro_redis_fail(redis, OURO_REDIS_STEP_SCRIPT,
 				reply->type == REDIS_REPLY_ERROR ? reply->str : "no name");
 		return;
 	}
@@ -241,7 +295,7 @@ static void on_arrival(redisAsyncContext *context, void *data, void *arg)
 	if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 3 ||
 	    reply->element[0]->type != REDIS_REPLY_STRING ||
 	    reply->element[1]->type != REDIS_REPLY_STRING) {
-		ouro_redis_fail(redis, "subscribing",
+		ouro_redis_fail(redis, OURO_REDIS_STEP_SUBSCRIBE,
 				reply->type == REDIS_REPLY_ERROR ? reply->str : "no list");
 		return;
 	}
@@ -277,11 +331,27 @@ static void authenticate(struct ouro_redis *redis, unsigned index)
 				2);
 }
 
+static void choose_database(struct ouro_redis *redis)
+{
+	char number[OURO_REDIS_DATABASE_BYTES_MAX];
+
+	if (redis->options.database == 0)
+		return;
+	ouro_redis_send(redis, OURO_REDIS_COMMANDS, on_database, redis,
+			(struct ouro_str[]){
+				OURO_STR("SELECT"),
+				ouro_str(number, ouro_u64_to_dec(redis->options.database, number)),
+			},
+			2);
+}
+
 static void greet(struct ouro_redis *redis, unsigned index)
 {
 	char channel[OURO_REDIS_KEY_BYTES_MAX];
 
 	authenticate(redis, index);
+	if (index == OURO_REDIS_COMMANDS)
+		choose_database(redis);
 	if (index == OURO_REDIS_COMMANDS)
 		ouro_redis_send(redis, index, on_script, redis,
 				(struct ouro_str[]){ OURO_STR("SCRIPT"), OURO_STR("LOAD"),
@@ -305,7 +375,7 @@ static void on_connect(const redisAsyncContext *context, int status)
 	}
 	/* hiredis frees it. */
 	link->context = NULL;
-	ouro_redis_fail(link->redis, "connecting", context->errstr);
+	ouro_redis_fail(link->redis, OURO_REDIS_STEP_CONNECT, context->errstr);
 }
 
 static void on_disconnect(const redisAsyncContext *context, int status)
@@ -313,23 +383,26 @@ static void on_disconnect(const redisAsyncContext *context, int status)
 	struct ouro_redis_link *link = context->data;
 
 	link->context = NULL;
-	ouro_redis_fail(link->redis, "connection", status == REDIS_OK ? "closed" : context->errstr);
+	ouro_redis_fail(link->redis, OURO_REDIS_STEP_CONNECTION,
+			status == REDIS_OK ? "closed" : context->errstr);
 }
 
-static void open_link(struct ouro_redis *redis, unsigned index)
+static void open_link(struct ouro_redis *redis, unsigned index, const char *address)
 {
 	const struct ouro_redis_options *options = &redis->options;
 	struct ouro_redis_link *link = &redis->links[index];
-	redisAsyncContext *context = options->unix_path
-					     ? redisAsyncConnectUnix(options->unix_path)
-					     : redisAsyncConnect(options->address, options->port);
+	redisAsyncContext *context = options->unix_path ? redisAsyncConnectUnix(options->unix_path)
+							: redisAsyncConnect(address, options->port);
 
 	if (!context || context->err) {
-		ouro_redis_fail(redis, "connecting", context ? context->errstr : "out of memory");
+		ouro_redis_fail(redis, OURO_REDIS_STEP_CONNECT,
+				context ? context->errstr : "out of memory");
 		if (context)
 			redisAsyncFree(context);
 		return;
 	}
+	/* hiredis does not see to it that programs started by this one do not have it too. */
+	fcntl(context->c.fd, F_SETFD, FD_CLOEXEC);
 	*link = (struct ouro_redis_link){ .redis = redis, .context = context };
 	context->data = link;
 	context->ev.data = link;
@@ -343,14 +416,26 @@ static void open_link(struct ouro_redis *redis, unsigned index)
 	redisAsyncSetConnectCallback(context, on_connect);
 }
 
-static void connect_both(struct ouro_redis *redis)
+void ouro_redis_connect(struct ouro_redis *redis, const char *address)
 {
-	set_state(redis, OURO_REDIS_CONNECTING, redis->options.connect_ms);
 	redis->subscribe_count = 0;
 	redis->confirmed_count = 0;
 	redis->sent_number = 0;
 	for (unsigned i = 0; i < OURO_REDIS_CONNECTIONS && !redis->has_failed; i++)
-		open_link(redis, i);
+		open_link(redis, i, address);
+}
+
+static void begin_to_connect(struct ouro_redis *redis)
+{
+	const struct ouro_redis_options *options = &redis->options;
+
+	set_state(redis, OURO_REDIS_CONNECTING, options->connect_ms);
+	if (options->unix_path || ouro_redis_is_numeric(options->address)) {
+		ouro_redis_connect(redis, options->address);
+	} else if (!redis->is_finding) {
+		redis->is_finding = true;
+		redis->driver.find(redis->driver.arg, options->address);
+	}
 }
 
 void ouro_redis_close(struct ouro_redis *redis)
@@ -409,16 +494,18 @@ static void do_what_is_due(struct ouro_redis *redis)
 	case OURO_REDIS_STOPPED:
 		break;
 	case OURO_REDIS_DOWN:
-		connect_both(redis);
+		begin_to_connect(redis);
 		break;
 	case OURO_REDIS_CONNECTING:
-		ouro_redis_fail(redis, "connecting", "no answer in time");
+		ouro_redis_fail(redis,
+				redis->is_finding ? OURO_REDIS_STEP_FIND : OURO_REDIS_STEP_CONNECT,
+				"no answer in time");
 		break;
 	case OURO_REDIS_UP:
 		if (redis->was_beat_seen)
 			send_beat(redis);
 		else
-			ouro_redis_fail(redis, "heartbeat", "no answer in time");
+			ouro_redis_fail(redis, OURO_REDIS_STEP_HEARTBEAT, "no answer in time");
 		break;
 	}
 }

@@ -13,7 +13,7 @@
  *
  * KEYS: the stream, also the channel; the sender's last number. ARGV: the number; that of the
  * message sent before it, 0 where that is known to be there; how many messages are kept, and how
- * long in ms; the message. */
+ * long in ms; the message, with its sender and number before it. */
 const char ouro_redis_script[] =
 	"local had = tonumber(redis.call('GET', KEYS[2]) or '0')\n"
 	"if had >= tonumber(ARGV[1]) then return 0 end\n"
@@ -53,11 +53,9 @@ int ouro_redis_publish(struct ouro_hub_backend *backend, struct ouro_str topic,
 	memcpy(parcel->topic, topic.ptr, topic.len);
 
 	pthread_mutex_lock(&redis->lock);
-	if (redis->is_stopped)
-		err = -EPIPE;
-	else if (redis->outbox_count >= redis->options.outbox_count_max ||
-		 redis->outbox_bytes >= redis->options.outbox_bytes_max ||
-		 parcel->bytes > redis->options.outbox_bytes_max - redis->outbox_bytes)
+	if (redis->outbox_count >= redis->options.outbox_count_max ||
+	    redis->outbox_bytes >= redis->options.outbox_bytes_max ||
+	    parcel->bytes > redis->options.outbox_bytes_max - redis->outbox_bytes)
 		err = -ENOBUFS;
 	if (!err) {
 		ouro_hub_message_ref(message);
@@ -79,10 +77,13 @@ static void free_parcel(struct ouro_redis_parcel *parcel)
 	free(parcel);
 }
 
-/* Removes the oldest: replies come in the order of the commands. */
-static void confirm_oldest(struct ouro_redis *redis, bool is_rejected)
+/* Removes the oldest: replies come in the order of the commands. @rejected: what Redis said, where it
+ * is lost. The log is told of the 1st, 2nd, 4th, and so on: none may be without a line, and many
+ * need not have one each. */
+static void confirm_oldest(struct ouro_redis *redis, const char *rejected)
 {
 	struct ouro_redis_parcel *parcel;
+	uint64_t count;
 
 	pthread_mutex_lock(&redis->lock);
 	assert(!ouro_hub_list_is_empty(&redis->outbox));
@@ -90,9 +91,13 @@ static void confirm_oldest(struct ouro_redis *redis, bool is_rejected)
 	ouro_hub_list_remove(&parcel->link);
 	redis->outbox_count--;
 	redis->outbox_bytes -= parcel->bytes;
-	redis->rejected_count += is_rejected;
+	count = redis->rejected_count += rejected != NULL;
 	pthread_mutex_unlock(&redis->lock);
 	free_parcel(parcel);
+	if (rejected && (count & (count - 1)) == 0 && redis->options.log)
+		ouro_log(redis->options.log, OURO_LOG_WARNING,
+			 "redis: a message is lost, the %lluth so far: %s",
+			 (unsigned long long)count, rejected);
 }
 
 static bool will_pass(const redisReply *reply)
@@ -112,14 +117,14 @@ static void on_sent(redisAsyncContext *context, void *data, void *arg)
 	/* Lost: it stays, to be sent again. So it does once a reply before it was a failure. */
 	if (!reply || redis->has_failed)
 		return;
-	if (reply->type == REDIS_REPLY_ERROR && will_pass(reply)) {
-		ouro_redis_fail(redis, "publishing", reply->str);
-		return;
-	}
-	if (reply->type == REDIS_REPLY_ERROR && redis->options.log)
-		ouro_log(redis->options.log, OURO_LOG_WARNING, "redis: a message is lost: %s",
-			 reply->str);
-	confirm_oldest(redis, reply->type == REDIS_REPLY_ERROR);
+	if (reply->type == REDIS_REPLY_ERROR && will_pass(reply))
+		ouro_redis_fail(redis, OURO_REDIS_STEP_PUBLISH, reply->str);
+	else if (reply->type == REDIS_REPLY_ERROR)
+		confirm_oldest(redis, reply->str);
+	else if (reply->type == REDIS_REPLY_INTEGER)
+		confirm_oldest(redis, NULL);
+	else
+		ouro_redis_fail(redis, OURO_REDIS_STEP_PUBLISH, "no number");
 }
 
 /* @before: the number of the parcel before it, or 0. */
@@ -129,15 +134,20 @@ static bool send_parcel(struct ouro_redis *redis, const struct ouro_redis_parcel
 	const struct ouro_hub_content *content = ouro_hub_message_content(parcel->message);
 	char stream[OURO_REDIS_KEY_BYTES_MAX], sender[OURO_REDIS_KEY_BYTES_MAX];
 	char number[DIGITS_MAX], previous[DIGITS_MAX], count[DIGITS_MAX], retention[DIGITS_MAX];
-	size_t len = ouro_hub_wire_size(content);
+	size_t number_len = ouro_u64_to_dec(parcel->number, number);
+	size_t head_len = OURO_REDIS_ID_BYTES + number_len + 1;
+	size_t len = head_len + ouro_hub_wire_size(content);
 	char *bytes = malloc(len);
 	bool sent;
 
 	if (!bytes) {
-		ouro_redis_fail(redis, "publishing", "out of memory");
+		ouro_redis_fail(redis, OURO_REDIS_STEP_PUBLISH, "out of memory");
 		return false;
 	}
-	ouro_hub_wire_write(content, bytes);
+	memcpy(bytes, redis->id, OURO_REDIS_ID_BYTES);
+	memcpy(bytes + OURO_REDIS_ID_BYTES, number, number_len);
+	bytes[head_len - 1] = ' ';
+	ouro_hub_wire_write(content, bytes + head_len);
 	sent = ouro_redis_send(
 		redis, OURO_REDIS_COMMANDS, on_sent, redis,
 		(struct ouro_str[]){
@@ -147,7 +157,7 @@ static bool send_parcel(struct ouro_redis *redis, const struct ouro_redis_parcel
 			ouro_redis_key(redis, OURO_STR(":topic:"),
 				       ouro_str(parcel->topic, parcel->topic_len), stream),
 			ouro_redis_key(redis, OURO_STR(":from:"), ouro_str_c(redis->id), sender),
-			ouro_str(number, ouro_u64_to_dec(parcel->number, number)),
+			ouro_str(number, number_len),
 			ouro_str(previous, ouro_u64_to_dec(before, previous)),
 			ouro_str(count, ouro_u64_to_dec(redis->options.stream_count_max, count)),
 			ouro_str(retention,

@@ -3,6 +3,7 @@
 #define OURO_HUB_REDIS_PRIVATE_H
 
 #include "hub/redis.h"
+#include "hub/redis_senders.h"
 
 #include <hiredis/async.h>
 #include <hiredis/hiredis.h>
@@ -17,8 +18,23 @@ enum {
 enum ouro_redis_state {
 	OURO_REDIS_STOPPED,
 	OURO_REDIS_DOWN,       /* until it is due */
-	OURO_REDIS_CONNECTING, /* until both are, and the script is there */
+	OURO_REDIS_CONNECTING, /* until the address is found, both are, and the script is there */
 	OURO_REDIS_UP,
+};
+
+/* What failed. Of each the log is told once, until the next time that it is up. */
+enum ouro_redis_step {
+	OURO_REDIS_STEP_FIND,
+	OURO_REDIS_STEP_CONNECT,
+	OURO_REDIS_STEP_CONNECTION,
+	OURO_REDIS_STEP_AUTH,
+	OURO_REDIS_STEP_DATABASE,
+	OURO_REDIS_STEP_SCRIPT,
+	OURO_REDIS_STEP_SUBSCRIBE,
+	OURO_REDIS_STEP_HEARTBEAT,
+	OURO_REDIS_STEP_READ,
+	OURO_REDIS_STEP_PUBLISH,
+	OURO_REDIS_STEP_SEND,
 };
 
 /* One of the two connections. */
@@ -36,10 +52,17 @@ enum ouro_redis_follow_state {
 	OURO_REDIS_LIVE,
 };
 
+/* What a stream is asked for. */
+enum ouro_redis_question {
+	OURO_REDIS_LATEST, /* as many as the hub keeps, backwards */
+	OURO_REDIS_AFTER, /* what comes from the last one on, which shows that it is the same stream */
+};
+
 /* A topic that the hub has. */
 struct ouro_redis_follow {
 	struct ouro_hub_list changed; /* wanted, or not wanted any more, untold; under the lock */
 	bool is_wanted;               /* under the lock */
+	uint32_t refresh_wanted;      /* the number of the hub's; under the lock */
 	/* What follows is the loop's. */
 	struct ouro_redis_follow *next; /* in its bucket */
 	struct ouro_redis *redis;
@@ -47,12 +70,19 @@ struct ouro_redis_follow {
 	enum ouro_redis_follow_state state;
 	uint64_t subscription; /* the number of its SUBSCRIBE on the connection */
 	struct ouro_hub_id last;
-	bool is_known;     /* in the table */
-	bool is_confirmed; /* the channel is heard */
-	bool is_loaded;    /* the hub has what there was */
-	bool is_fetching;  /* a reply is to come, whatever the state is */
-	bool again;        /* something came while it was fetched */
-	bool is_steady;    /* nothing can have been missed since the last message */
+	struct ouro_hub_id fetched; /* the last that came from the stream and not by the channel */
+	struct ouro_hub_id handed;  /* the last that the hub was given ... */
+	bool is_joined;             /* ... and nothing is missing between that and @last */
+	struct ouro_redis_senders senders;
+	uint32_t refresh_asked, refresh_sent, refresh_told;
+	enum ouro_redis_question question; /* that it was asked last */
+	bool is_known;                     /* in the table */
+	bool is_confirmed;                 /* the channel is heard */
+	bool is_loaded;                    /* the hub has what there was */
+	bool is_fetching;                  /* a reply is to come, whatever the state is */
+	bool again;                        /* something came while it was fetched */
+	bool is_steady;                    /* nothing can have been missed since the last message */
+	bool has_complained;               /* of a message that cannot be read */
 	size_t name_len;
 	char name[];
 };
@@ -81,7 +111,7 @@ struct ouro_redis {
 	uint64_t last_number;
 	uint64_t sendable_number; /* parcels up to it came after no topic that is not known yet */
 	uint64_t connect_count, rejected_count;
-	bool is_rung, is_stopped, is_up;
+	bool is_rung, is_running, is_up;
 
 	/* The loop's. */
 	struct ouro_hub *hub;
@@ -93,6 +123,8 @@ struct ouro_redis {
 	uint64_t random;
 	uint32_t backoff_ms;
 	bool has_failed;      /* the connections are to be closed when no callback is running */
+	bool is_finding;      /* ouro_redis_found() is to come */
+	uint32_t told_steps;  /* of whose failures the log was told */
 	bool was_beat_seen;   /* the last heartbeat has come back */
 	char script[41];      /* the script's name: a SHA-1 in hexadecimal digits */
 	uint64_t sent_number; /* parcels up to it were sent on this connection */
@@ -101,6 +133,9 @@ struct ouro_redis {
 	uint32_t bucket_count, follow_count;
 	uint64_t hash_key[2];
 };
+
+/* Whether @address is one in numbers. */
+bool ouro_redis_is_numeric(const char *address);
 
 /* ---- redis_link.c ---- */
 
@@ -114,7 +149,10 @@ bool ouro_redis_send(struct ouro_redis *redis, unsigned index, redisCallbackFn *
 void ouro_redis_subscribe(struct ouro_redis *redis, struct ouro_str channel);
 
 /* The connections are of no use any more: they are closed when no callback is running. */
-void ouro_redis_fail(struct ouro_redis *redis, const char *what, const char *why);
+void ouro_redis_fail(struct ouro_redis *redis, enum ouro_redis_step step, const char *why);
+
+/* Connects to @address, in numbers, or to the unix path. */
+void ouro_redis_connect(struct ouro_redis *redis, const char *address);
 
 /* Closes what has failed, connects or gives up what is due. At the end of every call from
  * outside. */
@@ -122,7 +160,11 @@ void ouro_redis_settle(struct ouro_redis *redis);
 void ouro_redis_close(struct ouro_redis *redis);
 
 /* The name of key and channel of @topic, at @out, which has room for both and the prefix. */
-enum { OURO_REDIS_KEY_BYTES_MAX = OURO_REDIS_PREFIX_BYTES_MAX + 8 + OURO_HUB_NAME_BYTES_MAX };
+enum {
+	OURO_REDIS_DATABASE_BYTES_MAX = 12, /* behind the prefix */
+	OURO_REDIS_KEY_BYTES_MAX = OURO_REDIS_PREFIX_BYTES_MAX + OURO_REDIS_DATABASE_BYTES_MAX + 8 +
+				   OURO_HUB_NAME_BYTES_MAX,
+};
 struct ouro_str ouro_redis_key(const struct ouro_redis *redis, struct ouro_str kind,
 			       struct ouro_str name, char *out);
 
@@ -153,6 +195,7 @@ void ouro_redis_follow_arrived(struct ouro_redis *redis, struct ouro_str channel
 /* Of the backend's interface. */
 int ouro_redis_want(struct ouro_hub_backend *backend, struct ouro_str topic, void **handle);
 void ouro_redis_unwant(struct ouro_hub_backend *backend, void *handle);
+void ouro_redis_refresh(struct ouro_hub_backend *backend, void *handle, uint32_t number);
 
 /* ---- redis_outbox.c ---- */
 

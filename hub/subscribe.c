@@ -38,6 +38,7 @@ static struct ouro_hub_part *create_part(struct ouro_hub_topic *topic, struct ou
 		.topic = topic,
 		.loop = loop,
 		.cursor = topic->ring.last,
+		.life = topic->life,
 	};
 	ouro_hub_list_init(&part->in_ready);
 	ouro_hub_list_init(&part->live);
@@ -84,11 +85,26 @@ static bool is_of(const struct ouro_hub *hub, struct ouro_hub_id id)
 	return hub->options.backend || ouro_hub_id_origin(id) == hub->origin;
 }
 
+/* It has had more than there is. Either another process was faster than the backend is here, or the
+ * id is from before the backend lost all: that is to be found out. */
+static void begin_ahead(struct ouro_subscription *sub, const struct ouro_hub *hub,
+			struct ouro_hub_topic *topic, struct ouro_hub_id id)
+{
+	struct ouro_hub_backend *backend = hub->options.backend;
+
+	sub->position = id;
+	if (++topic->refresh_number == 0)
+		topic->refresh_number = 1;
+	sub->ahead = topic->refresh_number;
+	backend->ops->refresh(backend, topic->follow, sub->ahead);
+}
+
 /* @last: of what there was when it came. */
 static void begin_after(struct ouro_subscription *sub, const struct ouro_hub *hub,
-			const struct ouro_hub_ring *ring, struct ouro_hub_id last,
+			struct ouro_hub_topic *topic, struct ouro_hub_id last,
 			struct ouro_str after)
 {
+	const struct ouro_hub_ring *ring = &topic->ring;
 	struct ouro_hub_message *message = ouro_hub_ring_find(ring, after);
 	struct ouro_hub_id id;
 
@@ -100,6 +116,8 @@ static void begin_after(struct ouro_subscription *sub, const struct ouro_hub *hu
 	else if (!is_of(hub, id))
 		/* From before a restart, or of another server: it has had nothing of this. */
 		begin_late(sub, ring->floor);
+	else if (ouro_hub_id_is_before(ring->last, id) && hub->options.backend)
+		begin_ahead(sub, hub, topic, id);
 	else if (ouro_hub_id_is_before(last, id))
 		/* Of another topic, or of a time before the backend lost all: nobody knows what of
 		 * this it has had. */
@@ -115,7 +133,7 @@ void ouro_hub_subscription_begin(struct ouro_subscription *sub)
 	struct ouro_hub_topic *topic = sub->part->topic;
 
 	if (sub->after) {
-		begin_after(sub, sub->part->loop->hub, &topic->ring, topic->loaded,
+		begin_after(sub, sub->part->loop->hub, topic, topic->loaded,
 			    ouro_str(sub->after, sub->after_len));
 		free(sub->after);
 		sub->after = NULL;
@@ -123,6 +141,7 @@ void ouro_hub_subscription_begin(struct ouro_subscription *sub)
 		sub->position = topic->loaded;
 	}
 	sub->is_waiting = false;
+	sub->life = topic->life;
 }
 
 /* Until the topic is loaded, what it has had can only be remembered. */
@@ -140,12 +159,13 @@ static int begin_waiting(struct ouro_subscription *sub, struct ouro_str after)
 }
 
 static int begin(struct ouro_subscription *sub, const struct ouro_hub *hub,
-		 const struct ouro_hub_topic *topic, struct ouro_str after)
+		 struct ouro_hub_topic *topic, struct ouro_str after)
 {
 	if (topic->is_loading)
 		return begin_waiting(sub, after);
+	sub->life = topic->life;
 	if (after.len > 0)
-		begin_after(sub, hub, &topic->ring, topic->ring.last, after);
+		begin_after(sub, hub, topic, topic->ring.last, after);
 	else
 		sub->position = topic->ring.last;
 	return 0;

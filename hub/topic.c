@@ -220,6 +220,13 @@ static void drop_oldest(struct ouro_hub *hub, struct ouro_hub_topic *topic)
 	atomic_fetch_sub(&hub->bytes, bytes - topic->ring.bytes);
 }
 
+void ouro_hub_topic_clear(struct ouro_hub *hub, struct ouro_hub_topic *topic)
+{
+	while (topic->ring.count > 0)
+		drop_oldest(hub, topic);
+	topic->ring.floor = topic->ring.last = topic->began = (struct ouro_hub_id){ 0 };
+}
+
 /* How many of the oldest messages no loop has to fetch any more. */
 static uint32_t fetched_count(const struct ouro_hub_topic *topic)
 {

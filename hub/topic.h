@@ -46,8 +46,13 @@ struct ouro_hub_topic {
 	bool is_exclusive;
 	bool is_loading;           /* the backend has not told yet what there is */
 	struct ouro_hub_id loaded; /* the last message when it had */
-	uint64_t empty_since_ms;   /* while there are no parts */
-	void *follow;              /* the backend's */
+	/* Where the ring began, for who has come when nothing was known to have been: its position
+	 * is zero. */
+	struct ouro_hub_id began;
+	uint64_t empty_since_ms; /* while there are no parts */
+	void *follow;            /* the backend's */
+	uint32_t refresh_number; /* of the last refresh that it was asked for */
+	uint32_t life;           /* how often the backend has lost all */
 	size_t name_len;
 	char name[];
 };
@@ -60,6 +65,8 @@ struct ouro_hub_part {
 	struct ouro_hub_list in_ready; /* under the loop's lock, or in the run's own list */
 	bool is_ready;                 /* in such a list; under the shard's lock */
 	struct ouro_hub_id cursor;     /* what comes up to it was fetched; under the shard's lock */
+	uint32_t refreshed;            /* the last that is done; likewise, as the next */
+	uint32_t life;                 /* the topic's when the part was last run */
 	struct ouro_hub_list live;     /* subscribers who have what was fetched */
 	struct ouro_hub_list
 		behind; /* subscribers who come back, or wait for the topic to be loaded */
@@ -124,6 +131,9 @@ int ouro_hub_topic_create(struct ouro_hub *hub, uint64_t hash, struct ouro_str n
  * kept. 0, -ENOSPC or -ENOMEM. */
 int ouro_hub_topic_add(struct ouro_hub *hub, struct ouro_hub_topic *topic,
 		       struct ouro_hub_message *message, struct ouro_hub_id gap);
+
+/* Forgets all messages, and that there were any. */
+void ouro_hub_topic_clear(struct ouro_hub *hub, struct ouro_hub_topic *topic);
 
 /* Drops of the ring what no loop has to fetch and what is beyond the limits. */
 void ouro_hub_topic_trim(struct ouro_hub *hub, struct ouro_hub_topic *topic);

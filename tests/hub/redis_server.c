@@ -100,6 +100,7 @@ static void become(const struct redis_server *server, pid_t parent)
 	execl(find_program(), "redis-server", "--port", port, "--bind", "127.0.0.1", "--unixsocket",
 	      server->unix_path, "--save", "", "--appendonly", server->persists ? "yes" : "no",
 	      "--appendfsync", "always", "--requirepass", server->password ? server->password : "",
+	      server->renamed ? "--rename-command" : (char *)NULL, server->renamed, "",
 	      (char *)NULL);
 	_exit(127);
 }

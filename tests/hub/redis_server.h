@@ -13,7 +13,8 @@ struct redis_server {
 	uint16_t port;
 	bool persists; /* writes down every command before it answers */
 	const char *password;
-	pid_t pid; /* 0: not running */
+	const char *renamed; /* a command that it has under no name; NULL: none */
+	pid_t pid;           /* 0: not running */
 };
 
 /* Whether there is a program to run. */

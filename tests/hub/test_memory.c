@@ -241,7 +241,7 @@ static void wake(void *arg)
 
 static int create_redis(void)
 {
-	struct ouro_redis_driver driver = { watch, wake, NULL };
+	struct ouro_redis_driver driver = { .watch = watch, .wake = wake };
 
 	return ouro_redis_create(&redis, &(struct ouro_redis_options){ .password = "x" }, &driver);
 }

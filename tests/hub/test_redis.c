@@ -1,316 +1,11 @@
 /* Two processes' worth of hubs on one Redis server of the test's own, which is killed,
  * restarted, frozen and robbed of its data. */
-#include "redis_server.h"
-#include "rig.h"
+#include "redis_rig.h"
 
-#include "hub/redis.h"
-
-#include <criterion/criterion.h>
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
-
-enum { MACHINES = 2, WAIT_MS_MAX = 20000 };
-
-/* A hub with one loop and its connections, driven by poll(2). */
-struct machine {
-	struct ouro_redis *redis;
-	struct ouro_hub *hub;
-	struct ouro_hub_loop *loop;
-	bool is_rung, is_redis_rung;
-	struct pollfd watched[OURO_REDIS_CONNECTIONS];
-};
-
-static struct redis_server server;
-static struct machine machines[MACHINES];
-static struct rig_subscriber ann, bob, cid;
-
-static uint64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
-
-static void watch(void *arg, unsigned index, int fd, bool read, bool write)
-{
-	struct machine *machine = arg;
-
-	machine->watched[index] = (struct pollfd){
-		.fd = fd,
-		.events = (short)((read ? POLLIN : 0) | (write ? POLLOUT : 0)),
-	};
-}
-
-static void ring_redis(void *arg)
-{
-	struct machine *machine = arg;
-
-	cr_assert_not(machine->is_redis_rung);
-	machine->is_redis_rung = true;
-}
-
-static void ring(void *arg)
-{
-	((struct machine *)arg)->is_rung = true;
-}
-
-static const char *log_text(const struct machine *machine);
-
-static char log_lines[MACHINES][8192];
-
-static void take_line(void *arg, enum ouro_log_level level, const char *line)
-{
-	char *lines = arg;
-
-	(void)level;
-	if (strlen(lines) + strlen(line) + 2 < sizeof(log_lines[0]))
-		strcat(strcat(lines, line), "\n");
-}
-
-static struct ouro_log logs[MACHINES];
-
-static const char *log_text(const struct machine *machine)
-{
-	return log_lines[machine - machines];
-}
-
-static void machine_init(struct machine *machine, struct ouro_redis_options options,
-			 struct ouro_hub_options hub_options)
-{
-	struct ouro_redis_driver driver = { watch, ring_redis, machine };
-	size_t index = (size_t)(machine - machines);
-
-	*machine = (struct machine){ .watched = { { .fd = -1 }, { .fd = -1 } } };
-	logs[index] = (struct ouro_log){ .write = take_line, .arg = log_lines[index] };
-	if (!options.unix_path)
-		options.port = server.port;
-	options.log = &logs[index];
-	options.backoff_ms_min = 10;
-	options.backoff_ms_max = 50;
-	cr_assert_eq(ouro_redis_create(&machine->redis, &options, &driver), 0);
-	hub_options.backend = ouro_redis_backend(machine->redis);
-	cr_assert_eq(ouro_hub_create(&machine->hub, &hub_options), 0);
-	cr_assert_eq(ouro_hub_loop_create(machine->hub, ring, machine, &machine->loop), 0);
-	ouro_redis_start(machine->redis, machine->hub, now_ms());
-}
-
-static void machine_fini(struct machine *machine)
-{
-	if (!machine->redis)
-		return;
-	ouro_redis_stop(machine->redis);
-	for (size_t i = 0; i < OURO_REDIS_CONNECTIONS; i++)
-		cr_assert_eq(machine->watched[i].fd, -1);
-	cr_assert_eq(ouro_redis_due(machine->redis), UINT64_MAX);
-	cr_assert_eq(ouro_hub_publish(machine->hub, OURO_STR("room"),
-				      &(struct ouro_hub_content){ .data = OURO_STR("x") }),
-		     -EPIPE);
-	ouro_hub_loop_close(machine->loop);
-	ouro_hub_loop_destroy(machine->loop);
-	ouro_hub_destroy(machine->hub);
-	ouro_redis_destroy(machine->redis);
-}
-
-static void init(struct ouro_redis_options options, struct ouro_hub_options hub_options)
-{
-	if (!redis_server_exists())
-		cr_skip_test("there is no redis-server (Debian: redis-tools)");
-	if (server.pid == 0) {
-		redis_server_init(&server);
-		redis_server_start(&server);
-	}
-	for (size_t i = 0; i < MACHINES; i++)
-		machine_init(&machines[i], options, hub_options);
-}
-
-static void init_default(void)
-{
-	init((struct ouro_redis_options){ 0 }, (struct ouro_hub_options){ 0 });
-}
-
-static void fini(void)
-{
-	ouro_hub_unsubscribe(&ann.sub);
-	ouro_hub_unsubscribe(&bob.sub);
-	ouro_hub_unsubscribe(&cid.sub);
-	for (size_t i = 0; i < MACHINES; i++)
-		machine_fini(&machines[i]);
-	if (server.port)
-		redis_server_fini(&server);
-}
-
-static void run_machine(struct machine *machine)
-{
-	for (unsigned i = 0; i < OURO_REDIS_CONNECTIONS; i++) {
-		short found = machine->watched[i].revents;
-
-		machine->watched[i].revents = 0;
-		if (found)
-			ouro_redis_ready(machine->redis, i, found & (POLLIN | POLLHUP | POLLERR),
-					 found & (POLLOUT | POLLHUP | POLLERR), now_ms());
-	}
-	if (machine->is_redis_rung || ouro_redis_due(machine->redis) <= now_ms()) {
-		machine->is_redis_rung = false;
-		ouro_redis_run(machine->redis, now_ms());
-	}
-	if (machine->is_rung) {
-		machine->is_rung = false;
-		ouro_hub_loop_run(machine->loop);
-	}
-}
-
-/* One turn of every machine, which sleeps 10 ms at most. */
-static void turn(void)
-{
-	struct pollfd all[MACHINES * OURO_REDIS_CONNECTIONS];
-	bool is_busy = false;
-
-	for (size_t i = 0; i < MACHINES; i++) {
-		memcpy(all + i * OURO_REDIS_CONNECTIONS, machines[i].watched,
-		       sizeof(machines[i].watched));
-		is_busy |= machines[i].is_rung || machines[i].is_redis_rung;
-	}
-	poll(all, MACHINES * OURO_REDIS_CONNECTIONS, is_busy ? 0 : 10);
-	for (size_t i = 0; i < MACHINES; i++) {
-		for (size_t j = 0; j < OURO_REDIS_CONNECTIONS; j++)
-			machines[i].watched[j].revents =
-				all[i * OURO_REDIS_CONNECTIONS + j].revents;
-		run_machine(&machines[i]);
-	}
-}
-
-static void turn_for(uint64_t ms)
-{
-	uint64_t end_ms = now_ms() + ms;
-
-	while (now_ms() < end_ms)
-		turn();
-}
-
-#define EVENTUALLY(fact)                                                                           \
-	do {                                                                                       \
-		uint64_t until_ms = now_ms() + WAIT_MS_MAX;                                        \
-		while (!(fact) && now_ms() < until_ms)                                             \
-			turn();                                                                    \
-		cr_assert(fact, "%s\n%s", log_text(&machines[0]), log_text(&machines[1]));         \
-	} while (0)
-
-static bool is_up(const struct machine *machine)
-{
-	return ouro_redis_get_stats(machine->redis).is_up;
-}
-
-static bool are_up(void)
-{
-	return is_up(&machines[0]) && is_up(&machines[1]);
-}
-
-static bool is_down(void)
-{
-	return !is_up(&machines[0]) && !is_up(&machines[1]);
-}
-
-static bool is_sent(void)
-{
-	return ouro_redis_get_stats(machines[0].redis).outbox_count == 0 &&
-	       ouro_redis_get_stats(machines[1].redis).outbox_count == 0;
-}
-
-static int publish(size_t machine, const char *data)
-{
-	return ouro_hub_publish(machines[machine].hub, OURO_STR("room"),
-				&(struct ouro_hub_content){ .data = ouro_str_c(data) });
-}
-
-static void publish_numbers(size_t machine, int first, int last)
-{
-	char data[16];
-
-	for (int i = first; i <= last; i++) {
-		sprintf(data, "%d", i);
-		cr_assert_geq(publish(machine, data), 0);
-	}
-}
-
-static void subscribe_after(size_t machine, struct rig_subscriber *subscriber, const char *after)
-{
-	struct ouro_subscription_options options = { .ops = &rig_subscriber_ops,
-						     .after = ouro_str_c(after) };
-
-	cr_assert_eq(ouro_hub_subscribe(machines[machine].loop, OURO_STR("room"), &subscriber->sub,
-					&options),
-		     0);
-}
-
-static void forget(struct rig_subscriber *subscriber)
-{
-	subscriber->told_len = 0;
-	subscriber->told[0] = '\0';
-}
-
-/* Subscribes, and sees that both processes are heard. */
-static void subscribe(size_t machine, struct rig_subscriber *subscriber)
-{
-	uint64_t end_ms = now_ms() + WAIT_MS_MAX;
-
-	subscribe_after(machine, subscriber, NULL);
-	for (size_t i = 0; i < MACHINES; i++) {
-		char hello[16];
-
-		sprintf(hello, "hello%zu", i);
-		while (!strstr(subscriber->told, hello) && now_ms() < end_ms) {
-			publish(i, hello);
-			turn_for(5);
-		}
-	}
-	EVENTUALLY(is_sent());
-	turn_for(50);
-	forget(subscriber);
-}
-
-static void subscribe_both(void)
-{
-	subscribe(0, &ann);
-	subscribe(1, &bob);
-	forget(&ann);
-}
-
-static const char *text_of(struct ouro_hub_id id)
-{
-	static char text[OURO_HUB_ID_TEXT_MAX + 1];
-
-	text[ouro_hub_id_write(id, text)] = '\0';
-	return text;
-}
-
-static const char *numbers(int first, int last)
-{
-	static char text[RIG_TOLD_BYTES_MAX];
-	char *at = text;
-
-	for (int i = first; i <= last; i++)
-		at += sprintf(at, "%d ", i);
-	return text;
-}
-
-static bool have_told(const char *expected)
-{
-	return strcmp(ann.told, expected) == 0 && strcmp(bob.told, expected) == 0;
-}
-
-/* Waits for it, and sees that nothing comes behind it. */
-static void expect_both(const char *expected)
-{
-	EVENTUALLY(have_told(expected) || ann.told_len + bob.told_len > 2 * strlen(expected));
-	turn_for(50);
-	cr_assert_str_eq(ann.told, expected);
-	cr_assert_str_eq(bob.told, expected);
-}
 
 /* ---- Working ---- */
 
@@ -488,6 +183,20 @@ Test(redis, a_stream_that_went_quietly_is_no_gap)
 
 /* ---- Failing ---- */
 
+static void watch_nothing(void *arg, unsigned index, int fd, bool read, bool write)
+{
+	(void)arg;
+	(void)index;
+	(void)fd;
+	(void)read;
+	(void)write;
+}
+
+static void ring_nothing(void *arg)
+{
+	(void)arg;
+}
+
 Test(redis, options_out_of_range_are_refused)
 {
 	static const struct ouro_redis_options wrong[] = {
@@ -500,7 +209,7 @@ Test(redis, options_out_of_range_are_refused)
 			       "456789012345678901234567890123456789012345678901234567890" },
 	};
 	struct ouro_redis *redis = NULL;
-	struct ouro_redis_driver driver = { watch, ring_redis, NULL };
+	struct ouro_redis_driver driver = { .watch = watch_nothing, .wake = ring_nothing };
 
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
 		cr_expect_eq(ouro_redis_create(&redis, &wrong[i], &driver), -EINVAL, "%zu", i);
@@ -550,12 +259,6 @@ Test(redis, what_waits_is_bounded_by_bytes)
 	EVENTUALLY(is_sent());
 	cr_expect_eq(ouro_redis_get_stats(machines[0].redis).outbox_bytes, 0);
 	fini();
-}
-
-static void restart(void)
-{
-	redis_server_kill(&server);
-	EVENTUALLY(is_down());
 }
 
 Test(redis, a_server_that_keeps_its_data_may_crash_and_nothing_is_lost_or_comes_twice)

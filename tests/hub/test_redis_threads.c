@@ -215,7 +215,7 @@ static void create_all(void)
 					      .outbox_count_max = 64,
 					      .backoff_ms_min = 1,
 					      .backoff_ms_max = 5 };
-	struct ouro_redis_driver driver = { watch, ring, redis_bell };
+	struct ouro_redis_driver driver = { .watch = watch, .wake = ring, .arg = redis_bell };
 
 	open_bell(redis_bell);
 	cr_assert_eq(ouro_redis_create(&redis, &options, &driver), 0);

@@ -532,8 +532,17 @@ static void backend_unwant(struct ouro_hub_backend *backend, void *follow)
 	unwanted++;
 }
 
+static uint32_t refresh;
+
+static void backend_refresh(struct ouro_hub_backend *backend, void *follow, uint32_t number)
+{
+	(void)backend;
+	cr_assert_eq(follow, &wanted);
+	refresh = number;
+}
+
 static const struct ouro_hub_backend_ops backend_ops = { backend_publish, backend_want,
-							 backend_unwant };
+							 backend_unwant, backend_refresh };
 static struct ouro_hub_backend backend = { &backend_ops };
 
 static int arrive(uint64_t ms, uint64_t before_ms, const char *data)
@@ -682,10 +691,110 @@ Test(replay, an_empty_topic_that_is_loaded_serves_from_its_first_message)
 	rig_subscribe(&rig, 0, "room", &ann);
 	rig_subscribe_after(&rig, 0, "room", &bob, "5-0");
 	ouro_hub_loaded(rig.hub, OURO_STR("room"));
+	rig_run(&rig);
 	arrive(10, 0, "1");
+	ouro_hub_refreshed(rig.hub, OURO_STR("room"), refresh);
 	rig_run(&rig);
 	expect_told(&ann, "1 ");
 	expect_told(&bob, "gap 1 ");
 	cr_expect_eq(ouro_hub_replay_count(rig.hub), 4);
+	end();
+}
+
+/* Ann is live with 1 and 2. */
+static void begin_with_two(void)
+{
+	init_with_backend();
+	rig_subscribe(&rig, 0, "room", &ann);
+	ouro_hub_loaded(rig.hub, OURO_STR("room"));
+	arrive(100, 0, "1");
+	arrive(200, 100, "2");
+	rig_run(&rig);
+	expect_told(&ann, "1 2 ");
+}
+
+Test(replay, who_had_more_from_another_process_waits_for_the_backend_and_has_nothing_twice)
+{
+	begin_with_two();
+	rig_subscribe_after(&rig, 0, "room", &bob, "400-0");
+	cr_expect_neq(refresh, 0);
+	arrive(300, 200, "3");
+	rig_run(&rig);
+	expect_told(&bob, "");
+	arrive(400, 300, "4");
+	arrive(500, 400, "5");
+	rig_run(&rig);
+	expect_told(&bob, "");
+	ouro_hub_refreshed(rig.hub, OURO_STR("room"), refresh);
+	rig_run(&rig);
+	expect_told(&bob, "5 ");
+	arrive(600, 500, "6");
+	rig_run(&rig);
+	expect_told(&bob, "5 6 ");
+	expect_told(&ann, "1 2 3 4 5 6 ");
+	end();
+}
+
+Test(replay, an_id_that_is_greater_than_all_that_the_backend_has_is_a_gap)
+{
+	begin_with_two();
+	rig_subscribe_after(&rig, 1, "room", &bob, "900-0");
+	ouro_hub_refreshed(rig.hub, OURO_STR("room"), refresh);
+	rig_run(&rig);
+	expect_told(&bob, "gap 1 2 ");
+	end();
+}
+
+Test(replay, a_refresh_from_before_somebody_came_says_nothing_of_them)
+{
+	begin_with_two();
+	rig_subscribe_after(&rig, 0, "room", &bob, "900-0");
+	rig_subscribe_after(&rig, 0, "room", &cid, "300-0");
+	ouro_hub_refreshed(rig.hub, OURO_STR("room"), refresh - 1);
+	rig_run(&rig);
+	expect_told(&bob, "gap 1 2 ");
+	expect_told(&cid, "");
+	arrive(300, 200, "3");
+	ouro_hub_refreshed(rig.hub, OURO_STR("room"), refresh);
+	arrive(400, 300, "4");
+	rig_run(&rig);
+	expect_told(&cid, "4 ");
+	end();
+}
+
+Test(replay, a_backend_that_begins_anew_with_lesser_ids_is_a_gap_and_nothing_is_dropped)
+{
+	begin_with_two();
+	rig_subscribe_after(&rig, 1, "room", &bob, "100-0");
+	ouro_hub_restart(rig.hub, OURO_STR("room"));
+	arrive(50, 0, "a");
+	rig_run(&rig);
+	expect_told(&ann, "1 2 ");
+	expect_told(&bob, "");
+	ouro_hub_loaded(rig.hub, OURO_STR("room"));
+	arrive(60, 50, "b");
+	rig_run(&rig);
+	expect_told(&ann, "1 2 gap a b ");
+	expect_told(&bob, "gap a b ");
+	arrive(70, 60, "c");
+	rig_run(&rig);
+	expect_told(&ann, "1 2 gap a b c ");
+	end();
+}
+
+Test(replay, who_comes_right_after_the_backend_began_anew_begins_there)
+{
+	begin_with_two();
+	ouro_hub_restart(rig.hub, OURO_STR("room"));
+	rig_subscribe(&rig, 0, "room", &bob);
+	arrive(50, 0, "a");
+	ouro_hub_loaded(rig.hub, OURO_STR("room"));
+	rig_subscribe(&rig, 0, "room", &cid);
+	rig_run(&rig);
+	arrive(60, 50, "b");
+	rig_run(&rig);
+	expect_told(&ann, "1 2 gap a b ");
+	expect_told(&bob, "b ");
+	expect_told(&cid, "b ");
 	end();
 }
