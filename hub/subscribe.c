@@ -99,10 +99,8 @@ static void begin_ahead(struct ouro_subscription *sub, const struct ouro_hub *hu
 	backend->ops->refresh(backend, topic->follow, sub->ahead);
 }
 
-/* @last: of what there was when it came. */
 static void begin_after(struct ouro_subscription *sub, const struct ouro_hub *hub,
-			struct ouro_hub_topic *topic, struct ouro_hub_id last,
-			struct ouro_str after)
+			struct ouro_hub_topic *topic, struct ouro_str after)
 {
 	const struct ouro_hub_ring *ring = &topic->ring;
 	struct ouro_hub_message *message = ouro_hub_ring_find(ring, after);
@@ -118,10 +116,9 @@ static void begin_after(struct ouro_subscription *sub, const struct ouro_hub *hu
 		begin_late(sub, ring->floor);
 	else if (ouro_hub_id_is_before(ring->last, id) && hub->options.backend)
 		begin_ahead(sub, hub, topic, id);
-	else if (ouro_hub_id_is_before(last, id))
-		/* Of another topic, or of a time before the backend lost all: nobody knows what of
-		 * this it has had. */
-		begin_late(sub, last);
+	else if (ouro_hub_id_is_before(ring->last, id))
+		/* Of another topic: nobody knows what of this it has had. */
+		begin_late(sub, ring->last);
 	else if (ouro_hub_id_is_before(id, ring->floor))
 		begin_late(sub, ring->floor);
 	else
@@ -133,7 +130,7 @@ void ouro_hub_subscription_begin(struct ouro_subscription *sub)
 	struct ouro_hub_topic *topic = sub->part->topic;
 
 	if (sub->after) {
-		begin_after(sub, sub->part->loop->hub, topic, topic->loaded,
+		begin_after(sub, sub->part->loop->hub, topic,
 			    ouro_str(sub->after, sub->after_len));
 		free(sub->after);
 		sub->after = NULL;
@@ -165,7 +162,7 @@ static int begin(struct ouro_subscription *sub, const struct ouro_hub *hub,
 		return begin_waiting(sub, after);
 	sub->life = topic->life;
 	if (after.len > 0)
-		begin_after(sub, hub, topic, topic->ring.last, after);
+		begin_after(sub, hub, topic, after);
 	else
 		sub->position = topic->ring.last;
 	return 0;

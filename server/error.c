@@ -120,6 +120,7 @@ static const struct {
 	{ -ENOSPC, 507, "there is no room for it" },
 	{ -EDQUOT, 507, "there is no room for it" },
 	{ -EAGAIN, 503, "too much is going on" },
+	{ -ENOBUFS, 503, "too much is going on" },
 	{ -EBUSY, 503, "too much is going on" },
 	{ -ENOMEM, 503, "out of memory" },
 };

@@ -1,6 +1,7 @@
 /* The counters of all workers, added up, in the Prometheus text format. */
 #include "hub/hub.h"
 #include "server/exchange.h"
+#include "server/rooms_redis.h"
 #include "server/server_private.h"
 
 #include <stdio.h>
@@ -61,9 +62,26 @@ static uint64_t sum(const struct ouro_server *server, size_t offset)
 	return total;
 }
 
+static void print_hub(struct text *text, struct ouro_server *server)
+{
+	struct ouro_rooms_redis_stats hub;
+
+	if (!ouro_rooms_redis_get_stats(server, &hub))
+		return;
+	print_metric(text, "hub_connected", "whether rooms are shared with other processes now",
+		     "gauge", hub.is_connected);
+	print_metric(text, "hub_connects_total", "times that the connection to the hub came up",
+		     "counter", hub.connects);
+	print_metric(text, "hub_queued", "published messages that the hub has yet to take", "gauge",
+		     hub.queued);
+	print_metric(text, "hub_queued_bytes", "memory that these take", "gauge", hub.queued_bytes);
+	print_metric(text, "hub_lost_total", "published messages that the hub refused", "counter",
+		     hub.lost);
+}
+
 void ouro_metrics(struct ouro_ctx *ctx)
 {
-	const struct ouro_server *server = ctx->worker->server;
+	struct ouro_server *server = ctx->worker->server;
 	size_t room = METRICS_BYTES_MAX + server->worker_count * (size_t)LOOP_METRICS_BYTES_MAX;
 	struct ouro_buf *buf = ouro_buf_create((uint32_t)room);
 	struct text text = { buf ? buf->data : NULL, 0, room };
@@ -93,6 +111,7 @@ void ouro_metrics(struct ouro_ctx *ctx)
 	print_metric(&text, "topics", "topics of rooms", "gauge", rooms.topic_count);
 	print_metric(&text, "topic_bytes", "bytes of messages that topics keep", "gauge",
 		     rooms.bytes);
+	print_hub(&text, server);
 	print_metric(&text, "threads", "loops, one thread each", "gauge", server->worker_count);
 	/* Written where it is sent from, so that looking at the counters of copies does not change them. */
 	ouro_counter_add(&ctx->worker->loop.counters.bytes_rendered, text.len);

@@ -5,6 +5,7 @@
 #include "hub/hub.h"
 #include "ouro/rooms.h"
 #include "ouro/sse.h"
+#include "server/rooms_redis.h"
 #include "server/server_private.h"
 #include "server/sse.h"
 #include "server/ws.h"
@@ -106,7 +107,7 @@ int ouro_rooms_create(struct ouro_server *server)
 							  { .encode = encode_frame },
 							  { .encode = encode_deflated } };
 	const struct ouro_options *options = &server->options;
-	const struct ouro_hub_options hub_options = {
+	struct ouro_hub_options hub_options = {
 		.formats = formats,
 		.format_count = sizeof(formats) / sizeof(formats[0]),
 		.topic_count_max = options->topics_max,
@@ -117,15 +118,23 @@ int ouro_rooms_create(struct ouro_server *server)
 		.bytes_max = options->topic_bytes_max,
 		.retention_ms = options->topic_retention_ms,
 	};
+	int err = ouro_rooms_redis_create(server, &hub_options.backend);
 
-	return ouro_hub_create(&server->hub, &hub_options);
+	if (err)
+		return err;
+	err = ouro_hub_create(&server->hub, &hub_options);
+	if (err)
+		ouro_rooms_redis_destroy(server);
+	return err;
 }
 
 void ouro_rooms_destroy(struct ouro_server *server)
 {
 	/* What a loop that failed holds is nobody's to free. */
-	if (!atomic_load(&server->hub_is_lost))
+	if (!atomic_load(&server->hub_is_lost)) {
 		ouro_hub_destroy(server->hub);
+		ouro_rooms_redis_destroy(server);
+	}
 	server->hub = NULL;
 }
 
@@ -155,8 +164,18 @@ static void wake(void *arg)
 
 int ouro_rooms_open(struct ouro_worker *worker)
 {
+	int err;
+
 	worker->rooms_mail.on_arrival = on_mail;
-	return ouro_hub_loop_create(worker->server->hub, wake, worker, &worker->rooms);
+	err = ouro_hub_loop_create(worker->server->hub, wake, worker, &worker->rooms);
+	if (err)
+		return err;
+	err = ouro_rooms_redis_open(worker);
+	if (err) {
+		ouro_hub_loop_close(worker->rooms);
+		ouro_rooms_release(worker);
+	}
+	return err;
 }
 
 void ouro_rooms_close(struct ouro_worker *worker)
@@ -173,6 +192,7 @@ void ouro_rooms_release(struct ouro_worker *worker)
 
 void ouro_rooms_disown(struct ouro_worker *worker)
 {
+	ouro_rooms_redis_disown(worker);
 	ouro_hub_loop_abandon(worker->rooms);
 	atomic_store(&worker->server->hub_is_lost, true);
 }

@@ -3,6 +3,7 @@
 #include "proto/secret.h"
 #include "server/crash.h"
 #include "server/rooms.h"
+#include "server/rooms_redis.h"
 #include "server/server_private.h"
 #include "server/static.h"
 
@@ -68,6 +69,8 @@ int ouro_server_create(struct ouro_server **out, const struct ouro_options *opti
 	err = ouro_rooms_create(server);
 	if (err)
 		goto unref_root;
+	/* They may have a password, and are not needed any more. */
+	server->options.hub = server->options.hub_prefix = NULL;
 	map_methods(server);
 	pthread_mutex_init(&server->life_lock, NULL);
 	pthread_mutex_init(&server->start_lock, NULL);
@@ -289,9 +292,15 @@ static void stop_workers(struct ouro_server *server)
 	for (uint32_t w = 0; w < server->worker_count; w++)
 		if (server->workers[w].started && !atomic_load(&server->workers[w].failed))
 			ouro_worker_drain(&server->workers[w]);
-	for (uint32_t w = 0; w < server->worker_count; w++)
-		if (server->workers[w].started)
-			pthread_join(server->workers[w].thread, NULL);
+	for (uint32_t w = server->worker_count; w-- > 0;) {
+		struct ouro_worker *worker = &server->workers[w];
+
+		/* What all the others have published, the first sees off. */
+		if (w == 0 && worker->started && !atomic_load(&worker->failed))
+			ouro_rooms_redis_be_last(server);
+		if (worker->started)
+			pthread_join(worker->thread, NULL);
+	}
 }
 
 /* Those that were listened at: a path that another server listens at stays. */

@@ -61,6 +61,7 @@ struct ouro_server {
 	struct ouro_offload *offload; /* while it runs */
 	struct ouro_hub *hub;         /* of rooms, which outlive a stop */
 	atomic_bool hub_is_lost;      /* a loop failed that has a part in it */
+	struct ouro_rooms_redis *redis; /* what makes it one with that of other processes; NULL */
 	enum ouro_method methods[64]; /* by llhttp's number */
 
 	struct ouro_address addresses[OURO_LISTENERS_MAX];

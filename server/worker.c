@@ -5,6 +5,7 @@
 #include "server/crash.h"
 #include "server/ref.h"
 #include "server/rooms.h"
+#include "server/rooms_redis.h"
 #include "server/server_private.h"
 #include "server/sse.h"
 #include "server/static.h"
@@ -66,15 +67,17 @@ static void resume_listeners(void *arg)
 		ouro_listener_resume(&worker->listeners[i]);
 }
 
-bool ouro_worker_is_finished(const struct ouro_worker *worker)
+bool ouro_worker_is_finished(struct ouro_worker *worker)
 {
 	if (!worker->draining)
 		return false;
 	for (size_t i = 0; i < worker->server->address_count; i++)
 		if (!ouro_listener_is_closed(&worker->listeners[i]))
 			return false;
-	return worker->conns.open_count == 0 && worker->jobs == 0 &&
-	       worker->loop.backend->in_flight == 0;
+	if (worker->conns.open_count > 0 || worker->jobs > 0)
+		return false;
+	/* Nothing of it publishes any more. */
+	return ouro_rooms_redis_may_end(worker) && worker->loop.backend->in_flight == 0;
 }
 
 /* A connection between requests goes at once; one in a request goes after its response, and one with an event

@@ -88,8 +88,8 @@ int ouro_worker_start(struct ouro_worker *worker);
 int ouro_worker_open(struct ouro_worker *worker);
 void ouro_worker_close(struct ouro_worker *worker);
 
-/* Whether a drain has come to its end. */
-bool ouro_worker_is_finished(const struct ouro_worker *worker);
+/* Whether a drain has come to its end; asked after each turn. */
+bool ouro_worker_is_finished(struct ouro_worker *worker);
 
 /* Asks the worker to finish what it has and to end; a second time does nothing. Any thread. */
 void ouro_worker_drain(struct ouro_worker *worker);

@@ -73,8 +73,9 @@ OURO_API int ouro_subscribe_after(struct ouro_ctx *ctx, struct ouro_str topic, s
  * subscribed. */
 OURO_API int ouro_unsubscribe(struct ouro_ctx *ctx, struct ouro_str topic);
 
-/* Publishes @data, which is copied, to @topic. How many subscribers that has. Messages of a topic that has
- * had no subscriber for a while are not kept. -EINVAL: an empty name, a type that is none, or an event or id
+/* Publishes @data, which is copied, to @topic. How many subscribers that has; with a hub those of this
+ * process, before it has come to them. Messages of a topic that has had no subscriber for a while are not
+ * kept, but by a hub. -ENOBUFS: the hub cannot be reached, or is slow, and as much as may waits for it. -EINVAL: an empty name, a type that is none, or an event or id
  * that no event can have; -ENAMETOOLONG; -EMSGSIZE: more than message_bytes_max, or a field is too long;
  * -ENOSPC: all topics keep topic_bytes_max; -ENOMEM. */
 OURO_API int ouro_publish(struct ouro_ctx *ctx, struct ouro_str topic, enum ouro_message_type type,
@@ -89,7 +90,7 @@ OURO_API int ouro_publish_message(struct ouro_ctx *ctx, struct ouro_str topic,
 OURO_API int ouro_server_publish(struct ouro_server *server, struct ouro_str topic,
 				 const struct ouro_message *message);
 
-/* How many subscribers @topic has. Any thread. */
+/* How many subscribers @topic has in this process. Any thread. */
 OURO_API uint32_t ouro_server_subscribers(struct ouro_server *server, struct ouro_str topic);
 
 #ifdef __cplusplus

@@ -97,14 +97,21 @@ struct ouro_options {
 	uint32_t topic_bytes_max;    /* 268435456 that all topics keep */
 	uint32_t topic_retention_ms; /* 60000 for which a topic without subscribers is kept */
 
+	/* "redis://[[user]:password@]host[:port][/database]", or
+	 * "redis+unix://[[user]:password@]/path[?db=database]", percent-encoded: rooms are shared by all
+	 * processes that have it. NULL: they are of this process alone. */
+	const char *hub;
+	const char
+		*hub_prefix; /* "ouro", at most 64 bytes: what keys and channels there begin with */
+
 	ouro_log_fn log; /* NULL: standard error */
 	void *log_arg;
 	enum ouro_log_level log_level;
 };
 
 /* Makes a server. @options may be NULL and is copied; strings in it must live until the server has
- * started. 0; -ENOMEM; -EINVAL where an option is out of its range, with a log line that says
- * which. */
+ * started. 0; -ENOMEM; -EINVAL where an option is out of its range, -ENOTSUP for a hub where it was built
+ * without hiredis, each with a log line that says which. */
 OURO_API int ouro_server_create(struct ouro_server **server, const struct ouro_options *options);
 
 /* Frees a server that is not running. NULL is accepted. */
