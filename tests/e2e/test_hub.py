@@ -11,6 +11,7 @@ import unittest
 from http_client import make_request
 from ouro_server import Server, eventually, main, skip
 from redis_server import Redis, why_not
+from ws_client import TEXT, WebSocket
 
 # Enough for who comes back to a process that has not had the topic, however many came meanwhile.
 KEEPING = ("--replay-count-max", "20000", "--replay-bytes-max", "4000000")
@@ -19,24 +20,31 @@ KEEPING = ("--replay-count-max", "20000", "--replay-bytes-max", "4000000")
 class Listener(threading.Thread):
     """Reads an event stream into `events`, pairs of id and data; a gap has no data."""
 
+    is_told_of_gaps = True
+
     def __init__(self, server, topic, after=None):
         super().__init__(daemon=True)
         self.events = []
-        self.connection = server.connect()
-        fields = [f"Last-Event-ID: {after}"] if after else []
-        self.connection.send(make_request("GET", f"/sse/topic/{topic}", *fields, version="1.0"))
-        assert self.connection.read_head().status == 200
+        self.connection = self.open(server, topic, after)
         self.start()
+
+    def open(self, server, topic, after):
+        connection = server.connect()
+        fields = [f"Last-Event-ID: {after}"] if after else []
+        connection.send(make_request("GET", f"/sse/topic/{topic}", *fields, version="1.0"))
+        assert connection.read_head().status == 200
+        return connection
 
     def run(self):
         try:
             while True:
-                self._take(self.connection.read_until(b"\n\n"))
+                self.take()
         except (EOFError, OSError):
             pass
 
-    def _take(self, event):
-        fields = dict(line.split(": ", 1) for line in event.decode().split("\n") if ": " in line)
+    def take(self):
+        event = self.connection.read_until(b"\n\n").decode()
+        fields = dict(line.split(": ", 1) for line in event.split("\n") if ": " in line)
         if fields.get("event") == "gap":
             self.events.append((None, None))
         elif "data" in fields:
@@ -51,6 +59,20 @@ class Listener(threading.Thread):
             self.connection.socket.shutdown(socket.SHUT_RDWR)
         self.join()
         self.connection.close()
+
+
+class Member(Listener):
+    """The same of a WebSocket, whose messages have no ids; the demo's chat tells of no gaps."""
+
+    is_told_of_gaps = False
+
+    def open(self, server, topic, after):
+        return WebSocket(server.address, f"/ws/chat?room={topic}")
+
+    def take(self):
+        opcode, payload = self.connection.hear()
+        if opcode == TEXT:
+            self.events.append((None, payload.decode()))
 
 
 class Publisher:
@@ -100,8 +122,12 @@ class Running(threading.Thread):
             raise self.error
 
 
-def check_one(events):
+def check_one(listener):
     """Of each publisher the numbers grow, and where one is missing there was a gap since the last."""
+    check_data(listener.data(), listener.is_told_of_gaps)
+
+
+def check_data(events, is_told_of_gaps=True):
     last, gaps, seen = {}, 0, set()
     for data in events:
         if data is None:
@@ -113,7 +139,7 @@ def check_one(events):
         before, gaps_before = last.get(name, (None, 0))
         if before is not None:
             assert int(number) > before, f"{data} came after {name}/{before}"
-            if int(number) != before + 1:
+            if is_told_of_gaps and int(number) != before + 1:
                 assert gaps > gaps_before, f"{data} came after {name}/{before} without a gap"
         last[name] = int(number), gaps
 
@@ -145,8 +171,8 @@ class Case(unittest.TestCase):
         eventually(lambda: server.metrics()["hub_connected"] == is_there,
                    f"the connection is not {is_there}:\n{server.log()}")
 
-    def listen(self, server, topic, after=None):
-        listener = Listener(server, topic, after)
+    def listen(self, server, topic, after=None, kind=Listener):
+        listener = kind(server, topic, after)
         self.addCleanup(listener.close)
         return listener
 
@@ -191,11 +217,23 @@ class Sharing(Case):
         for listener in listeners:
             self.await_data(listener, "b/49")
             self.await_data(listener, "a/49")
-            check_one(listener.data())
+            check_one(listener)
             self.assertNotIn(None, listener.data())
         # The same ids, too: a client may come back to either.
         self.assertEqual(*[[event for event in listener.events if event[1][:2] in ("a/", "b/")]
                            for listener in listeners])
+
+    def test_websockets_and_event_streams_of_both_hear_one_another(self):
+        listeners = [self.listen(server, "chat", kind=kind)
+                     for server in self.servers for kind in (Listener, Member)]
+        publishers = [self.publisher(server, "chat", name)
+                      for server, name in zip(self.servers, "ab")]
+        self.greet(listeners, publishers)
+        for member in listeners[1::2]:
+            member.connection.say(TEXT, b"said/0")
+            for listener in listeners:
+                self.await_data(listener, "said/0")
+                listener.events.clear()
 
     def test_the_count_is_of_the_process(self):
         self.listen(self.servers[0], "count")
@@ -223,7 +261,7 @@ class Sharing(Case):
             self.await_data(listener, f"end-{publisher.name}/0")
         listener.close()
         data = [data for _, data in events + listener.events]
-        check_one(data)
+        check_data(data)
         self.assertNotIn(None, data)
 
 
@@ -231,7 +269,8 @@ class Losing(Case):
     def test_redis_is_killed_and_loses_all_while_both_publish(self):
         redis = self.run_redis()
         servers = self.run_two(redis)
-        listeners = [self.listen(server, "room") for server in servers * 3]
+        listeners = [self.listen(server, "room", kind=kind)
+                     for server in servers * 2 for kind in (Listener, Member)]
         publishers = [self.publisher(server, "room", name)
                       for server, name in zip(servers * 2, "abcd")]
         self.greet(listeners, publishers)
@@ -253,7 +292,7 @@ class Losing(Case):
         for listener, publisher in itertools.product(listeners, publishers):
             self.await_data(listener, f"end-{publisher.name}/0")
         for listener in listeners:
-            check_one(listener.data())
+            check_one(listener)
         for one, other in itertools.combinations(listeners, 2):
             check_order(one.data(), other.data())
 
@@ -353,7 +392,7 @@ class Silence(Case):
         redis.thaw()
         for listener in listeners:
             self.await_data(listener, "a/199")
-            check_one(listener.data())
+            check_one(listener)
             self.assertNotIn(None, listener.data())
 
 
@@ -376,7 +415,7 @@ class End(Case):
             redis.thaw()
             self.assertEqual(ending.wait(), 0)
         self.await_data(listener, "a/19")
-        check_one(listener.data())
+        check_one(listener)
 
     def test_redis_that_is_away_is_waited_for_no_longer_than_for_requests(self):
         redis = self.run_redis(started=False)
