@@ -130,8 +130,7 @@ void ouro_hub_subscription_begin(struct ouro_subscription *sub)
 	struct ouro_hub_topic *topic = sub->part->topic;
 
 	if (sub->after) {
-		begin_after(sub, sub->part->loop->hub, topic,
-			    ouro_str(sub->after, sub->after_len));
+		begin_after(sub, sub->part->loop->hub, topic, ouro_str(sub->after, sub->after_len));
 		free(sub->after);
 		sub->after = NULL;
 	} else {

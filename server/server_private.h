@@ -57,12 +57,12 @@ struct ouro_server {
 	struct ouro_group_note *compiled_notes; /* memory of endpoints and the like */
 	struct ouro_files *files;               /* directories that are served */
 	uint32_t files_count;
-	struct ouro_secret *secret;   /* of cookies; NULL: none */
-	struct ouro_offload *offload; /* while it runs */
-	struct ouro_hub *hub;         /* of rooms, which outlive a stop */
-	atomic_bool hub_is_lost;      /* a loop failed that has a part in it */
+	struct ouro_secret *secret;     /* of cookies; NULL: none */
+	struct ouro_offload *offload;   /* while it runs */
+	struct ouro_hub *hub;           /* of rooms, which outlive a stop */
+	atomic_bool hub_is_lost;        /* a loop failed that has a part in it */
 	struct ouro_rooms_redis *redis; /* what makes it one with that of other processes; NULL */
-	enum ouro_method methods[64]; /* by llhttp's number */
+	enum ouro_method methods[64];   /* by llhttp's number */
 
 	struct ouro_address addresses[OURO_LISTENERS_MAX];
 	char urls[OURO_LISTENERS_MAX][OURO_ADDRESS_TEXT_MAX];
