@@ -1,30 +1,51 @@
-/* One server under load: its connections, the requests in flight on them and the CPU time its
- * process takes. Only the target whose slice it is sends anything. */
+/* One server under load: its connections, what is in flight on them and the CPU time its process
+ * takes. Only the target whose slice it is sends anything. */
 #ifndef OURO_BENCH_LOAD_TARGET_H
 #define OURO_BENCH_LOAD_TARGET_H
+
+#include "times.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
+enum target_kind {
+	TARGET_HTTP,      /* requests and answers */
+	TARGET_ECHO,      /* WebSocket messages that come back */
+	TARGET_BROADCAST, /* messages that come to all subscribers, WebSockets and event streams */
+};
+
 struct target_options {
 	const char *name;
-	const char *host;          /* dotted IPv4 address */
-	const char *path;          /* the target of every request */
-	uint16_t port;             /* where the server listens */
-	pid_t pid;                 /* whose CPU time counts; all its threads */
+	const char *host; /* dotted IPv4 address */
+	const char *path; /* of every request; of the WebSockets that echo */
+	uint16_t port;    /* where the server listens */
+	pid_t pid;        /* whose CPU time counts; all its threads */
+	enum target_kind kind;
 	unsigned connection_count; /* in use at the same time */
-	unsigned pipeline;         /* requests sent at once on one connection */
-	bool close;                /* a new connection for every request */
-	bool discard;              /* bodies are counted and dropped; not with close or pipeline */
+	unsigned pipeline;         /* requests or messages at once, on a connection or to a topic */
+	bool close;                /* HTTP: a new connection for every request */
+	bool discard; /* HTTP: bodies are counted and dropped; not with close or pipeline */
+	unsigned message_bytes; /* of what is echoed or published */
+	bool text;              /* echo: messages of text, not binary ones */
+	unsigned stream_count;  /* broadcast: how many of the connections are event streams */
+	unsigned publish_count; /* broadcast: messages of a slice */
+};
+
+/* What is timed of each message. */
+enum target_times {
+	TARGET_TIMES_MESSAGE, /* echo: there and back; broadcast: published until a subscriber has it */
+	TARGET_TIMES_ALL,     /* broadcast: published until the last subscriber has it */
+	TARGET_TIMES_COUNT
 };
 
 struct target_slice {
 	uint64_t wall_ns;
 	uint64_t cpu_ns;
-	uint64_t request_count;
+	uint64_t request_count; /* answers, echoes or deliveries */
 	uint64_t error_count;
 	uint64_t reopen_count; /* connections the server had closed while they were idle */
+	uint64_t all_ns;       /* the median of TARGET_TIMES_ALL in it; 0 where there is none */
 };
 
 /* User and system time of the server since its start, in clock ticks: too coarse for a slice,
@@ -36,17 +57,24 @@ struct target_ticks {
 
 struct target;
 
-/* Asks once and keeps the answer: every later one must equal it, but for the value of its date;
- * where bodies are dropped, its head must, and its length. Then opens the connections. NULL after a
- * message on stderr. @opt and its strings must live as long as the target. */
+/* HTTP asks once and keeps the answer: every later one must equal it, but for the value of its
+ * date; where bodies are dropped, its head must, and its length. Then opens the connections. NULL
+ * after a message on stderr. @opt and its strings must live as long as the target. */
 struct target *target_create(const struct target_options *opt);
 void target_destroy(struct target *target);
 
-/* Drives all connections for @slice_ns in a closed loop, and returns when nothing is in flight
- * and the server is at rest. The first error of a slice is told on stderr. */
+/* Drives all connections in a closed loop, for @slice_ns or until publish_count messages have come
+ * to all, and returns when nothing is in flight and the server is at rest. The first error of a
+ * slice is told on stderr. */
 void target_drive(struct target *target, uint64_t slice_ns, struct target_slice *out);
 
 int target_ticks(const struct target *target, struct target_ticks *out);
+
+/* Of HTTP's answer; 0 of others. */
 uint64_t target_response_len(const struct target *target);
+
+/* What was timed since the last target_forget_times(). */
+const struct times *target_times(const struct target *target, enum target_times which);
+void target_forget_times(struct target *target);
 
 #endif
