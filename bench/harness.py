@@ -111,6 +111,22 @@ def own_ticks(servers):
     return total
 
 
+def process_cpu_s(pid):
+    """CPU time of all threads of a process; the clock of clock_getcpuclockid(3)."""
+    return time.clock_gettime(~pid << 3 | 2)
+
+
+def at_rest(pid):
+    """CPU time of a server that has nothing more to do."""
+    now = process_cpu_s(pid)
+    while True:
+        before = now
+        time.sleep(0.002)
+        now = process_cpu_s(pid)
+        if now == before:
+            return now
+
+
 def busy_ticks():
     """CPU time of everything on both processors, in ticks; without idle and stolen time."""
     total = 0
