@@ -8,6 +8,7 @@
 #include "ouro/ws.h"
 #include "ws/deflate.h"
 #include "ws/frame.h"
+#include "ws/piece.h"
 
 /* What the loop is asked for; the functions get @arg. */
 struct ouro_ws_host {
@@ -31,6 +32,7 @@ struct ouro_ws_loop {
 	struct ouro_ws_machines machines;
 	struct ouro_ws_codecs codecs;
 	struct ouro_pool pieces;
+	struct ouro_pool joined[OURO_WS_JOINED_SIZES];
 	struct ouro_pool extras;
 	struct ouro_pool inputs;
 	struct ouro_pool outputs;

@@ -32,23 +32,27 @@ void ouro_ws_drop_input(struct ouro_ws_session *session)
 	session->extra->joined = NULL;
 }
 
-/* Makes room for more in the message being joined. */
-static bool grow_joined(struct ouro_ws_session *session, struct ouro_ws_extra *extra, size_t bytes)
+/* The size of a buffer that takes the place of @old, for @bytes of a message of which @left more are
+ * announced. A peer must send a quarter of what it makes us take, whatever it announces. */
+static size_t joined_size(const struct ouro_buf *old, size_t bytes, uint64_t left)
 {
-	struct ouro_buf *old = extra->joined, *buf;
-	size_t size;
+	size_t size = left < 3 * (uint64_t)bytes ? bytes + (size_t)left : 4 * bytes;
 
-	if (!old && bytes <= OURO_WS_PIECE_BYTES) {
-		extra->joined = ouro_ws_piece_get(&session->endpoint->loop->pieces);
-		return extra->joined != NULL;
-	}
+	return old && size < 2 * (size_t)old->size ? 2 * (size_t)old->size : size;
+}
+
+/* Makes room for @bytes more in the message being joined, behind which its frame has @left. */
+static bool grow_joined(struct ouro_ws_session *session, size_t bytes, uint64_t left)
+{
+	struct ouro_ws_extra *extra = session->extra;
+	struct ouro_ws_loop *loop = session->endpoint->loop;
+	struct ouro_buf *old = extra->joined, *buf;
+
 	if (old && bytes <= old->size - old->len)
 		return true;
-	/* Twice as much each time, and not what the head announced: a peer must send what it makes
-	 * us take. */
-	for (size = OURO_WS_PIECE_BYTES; size < (old ? old->len : 0) + bytes;)
-		size *= 2;
-	buf = ouro_buf_create((uint32_t)size);
+	bytes = joined_size(old, (old ? old->len : 0) + bytes, left);
+	buf = bytes <= OURO_WS_PIECE_BYTES ? ouro_ws_piece_get(&loop->pieces)
+					   : ouro_ws_joined_get(loop->joined, bytes);
 	if (!buf)
 		return false;
 	if (old) {
@@ -81,7 +85,7 @@ static void join(struct ouro_ws_session *session, const struct ouro_ws_item *ite
 {
 	struct ouro_ws_extra *extra = ouro_ws_extra_get(session);
 
-	if (!extra || !grow_joined(session, extra, item->payload.len)) {
+	if (!extra || !grow_joined(session, item->payload.len, session->recv.left)) {
 		ouro_ws_fail(session, OURO_WS_CODE_INTERNAL);
 		return;
 	}
@@ -146,7 +150,7 @@ static unsigned inflate_joined(struct ouro_ws_session *session, const struct our
 		struct ouro_buf *buf;
 		unsigned code;
 
-		if (!grow_joined(session, extra, 1))
+		if (!grow_joined(session, 1, 0))
 			return OURO_WS_CODE_INTERNAL;
 		buf = extra->joined;
 		len = ouro_ws_inflate(extra->inflater, buf->data + buf->len, buf->size - buf->len);

@@ -132,6 +132,8 @@ void peer_fini(struct peer *peer)
 	cr_assert_eq(peer->loop.outputs.used_count, 0);
 	cr_assert_eq(peer->loop.inputs.used_count, 0);
 	cr_assert_eq(peer->loop.pieces.used_count, 0);
+	for (size_t i = 0; i < OURO_WS_JOINED_SIZES; i++)
+		cr_assert_eq(peer->loop.joined[i].used_count, 0);
 	ouro_ws_loop_fini(&peer->loop);
 	fake_fini(&peer->fake);
 	bytes_free(&peer->messages);

@@ -143,6 +143,21 @@ Test(ws_allocations, none_for_a_message_that_is_joined)
 	bytes_free(&whole);
 }
 
+Test(ws_allocations, none_for_a_large_message)
+{
+	enum { PIECES = 9, BYTES = 16 * 1024 };
+	struct bytes whole = { 0 }, pieces[PIECES];
+
+	add_masked(&whole, &(struct frame){ FIN | BINARY, "x", 8 * BYTES, 1 });
+	for (size_t i = 0; i < PIECES; i++)
+		pieces[i] = (struct bytes){ whole.ptr + i * BYTES,
+					    i < PIECES - 1 ? BYTES : whole.len - i * BYTES, 0 };
+	open_peer(NULL);
+	expect_none(pieces, PIECES);
+	peer_fini(&peer);
+	bytes_free(&whole);
+}
+
 Test(ws_allocations, none_for_a_message_that_is_compressed)
 {
 	struct ouro_ws_deflate_params params = { .enabled = true,

@@ -593,8 +593,13 @@ Test(ws_session, pools_are_trimmed)
 {
 	peer_send(&peer, TEXT, "one", 3);
 	peer_send(&peer, FIN, "two", 3);
+	for (size_t i = 0; i < OURO_WS_JOINED_SIZES; i++)
+		ouro_buf_unref(ouro_ws_joined_get(peer.loop.joined,
+						  (size_t)OURO_WS_PIECE_BYTES << (2 * i + 1)));
 	for (int i = 0; i < 4; i++)
 		ouro_ws_loop_trim(&peer.loop);
+	for (size_t i = 0; i < OURO_WS_JOINED_SIZES; i++)
+		cr_assert_eq(peer.loop.joined[i].free_count, 0);
 	cr_assert_eq(peer.loop.pieces.free_count, 0);
 	cr_assert_eq(peer.loop.extras.free_count, 0);
 }
@@ -673,4 +678,45 @@ Test(ws_session, messages_joined_beyond_a_buffer)
 	expect_written(&peer, FRAMES({ FIN | TEXT, data, BYTES, 0 }));
 	bytes_free(&bytes);
 	free(data);
+}
+
+/* Sends @len bytes of a frame that announces @announced. */
+static void begin_large(struct bytes *bytes, size_t announced, size_t len)
+{
+	add_masked(bytes, &(struct frame){ FIN | BINARY, "x", announced, 1 });
+	fake_input(&peer.fake, bytes->ptr, bytes->len - announced + len);
+}
+
+Test(ws_session, what_is_announced_takes_four_times_what_came_at_most)
+{
+	const struct ouro_pool *joined = peer.loop.joined;
+	struct bytes bytes = { 0 };
+
+	begin_large(&bytes, 1 << 20, 4096);
+	cr_assert_eq(peer.loop.pieces.used_count, 1);
+	cr_assert_eq(joined[0].used_count + joined[1].used_count + joined[2].used_count, 0);
+	fake_input(&peer.fake, bytes.ptr + bytes.len - (1 << 20) + 4096, 16384);
+	cr_assert_eq(peer.loop.pieces.used_count, 0);
+	cr_assert_eq(joined[1].used_count, 1);
+	ouro_ws_abort(&peer.session);
+	bytes_free(&bytes);
+}
+
+Test(ws_session, a_large_message_in_pieces_is_copied_once)
+{
+	enum { BYTES = 4 * OURO_WS_PIECE_BYTES };
+	enum { HEAD_BYTES = 14 };
+	struct bytes bytes = { 0 };
+
+	peer.quiet = true;
+	begin_large(&bytes, BYTES, OURO_WS_PIECE_BYTES - HEAD_BYTES);
+	cr_assert_eq(bytes.len, HEAD_BYTES + BYTES);
+	cr_assert_eq(peer.loop.joined[0].used_count, 1);
+	for (size_t at = OURO_WS_PIECE_BYTES; at < bytes.len; at += OURO_WS_PIECE_BYTES)
+		fake_input(&peer.fake, bytes.ptr + at,
+			   bytes.len - at < OURO_WS_PIECE_BYTES ? bytes.len - at
+								: OURO_WS_PIECE_BYTES);
+	cr_assert_eq(peer.message_count, 1);
+	cr_assert_eq(peer.fake.counters.bytes_copied, BYTES);
+	bytes_free(&bytes);
 }
