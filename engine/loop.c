@@ -35,7 +35,13 @@ int ouro_loop_init(struct ouro_loop *loop, const struct ouro_backend_ops *ops,
 	struct ouro_backend_options own = *options;
 	int err;
 
-	*loop = (struct ouro_loop){ .log = log };
+	/* The counters stay, for somebody may be reading them. */
+	loop->timers = (struct ouro_timers){ 0 };
+	loop->log = log;
+	loop->flush = NULL;
+	loop->flush_arg = NULL;
+	loop->busy = false;
+	loop->stopping = false;
 	own.counters = &loop->counters;
 	own.on_awake = on_awake;
 	own.on_settled = flush;

@@ -19,7 +19,7 @@ struct ouro_loop {
 	struct ouro_backend *backend;
 	struct ouro_timers timers;
 	struct ouro_mailbox mailbox;
-	struct ouro_counters counters;
+	struct ouro_counters counters; /* for any thread to read */
 	const struct ouro_log *log;
 	uint64_t now_ns;          /* monotonic, read once a turn, before its completions */
 	uint32_t now_ms;          /* the same in ms, cut to 32 bits */
@@ -31,7 +31,8 @@ struct ouro_loop {
 	atomic_uint posting; /* threads within ouro_loop_post() */
 };
 
-/* Opens @ops as the backend of @loop, in the thread that will run it. 0 or a negative errno.
+/* Opens @ops as the backend of @loop, which is zero, in the thread that will run it. Other threads may read
+ * its counters from before that on. 0, or a negative errno, after which it may be called again.
  * What the options say of the loop itself (counters, on_awake, on_settled) is ignored. */
 int ouro_loop_init(struct ouro_loop *loop, const struct ouro_backend_ops *ops,
 		   const struct ouro_backend_options *options, const struct ouro_log *log);

@@ -35,6 +35,7 @@ static void open_loop(struct ouro_loop *loop)
 		.recv_buffer_bytes = 256,
 	};
 
+	*loop = (struct ouro_loop){ 0 };
 	cr_assert_eq(ouro_loop_init(loop, &ouro_backend_epoll, &options, &no_log), 0);
 }
 

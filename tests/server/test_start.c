@@ -32,21 +32,27 @@ static int connect_to(const char *url)
 	return fd;
 }
 
+/* Asks for what a thread answers by itself, and for the counters of all, in turn. */
 static void *ask(void *arg)
 {
-	static const char request[] = "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+	static const struct {
+		const char *path, *expected;
+	} asked[] = { { "/", "hello" }, { "/metrics", "ouro_requests_total" } };
 
-	for (int i = 0; i < REQUESTS; i++) {
-		char answer[1024];
+	for (size_t i = 0; i < REQUESTS; i++) {
+		char request[64], answer[32768];
 		size_t len = 0;
 		ssize_t got;
 		int fd = connect_to(arg);
 
-		cr_assert_eq(write(fd, request, sizeof(request) - 1), (ssize_t)sizeof(request) - 1);
+		snprintf(request, sizeof(request),
+			 "GET %s HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+			 asked[i % 2].path);
+		cr_assert_eq(write(fd, request, strlen(request)), (ssize_t)strlen(request));
 		while ((got = read(fd, answer + len, sizeof(answer) - 1 - len)) > 0)
 			len += (size_t)got;
 		answer[len] = '\0';
-		cr_assert_not_null(strstr(answer, "hello"));
+		cr_assert_not_null(strstr(answer, asked[i % 2].expected));
 		close(fd);
 	}
 	return NULL;
