@@ -32,9 +32,11 @@
 #endif
 
 enum {
-	SLAB_COUNT = 64,
+	SLAB_COUNT_MAX = 64,
 	LINE_BYTES = 64,
 	LARGE_BYTES_MIN = 1024,
+	/* Where a slab is a page. All slabs then begin alike: fewer would not spread over a cache. */
+	PIECES_PER_PAGE_MIN = 32,
 };
 
 /* At the beginning of its memory; the pieces follow. */
@@ -45,17 +47,17 @@ struct ouro_pool_slab {
 	uint64_t fresh;   /* those of them that may still be in memory: none between two calls */
 };
 
-static_assert(SLAB_COUNT == 64, "as many bits as there are in a mask");
+static_assert(SLAB_COUNT_MAX == 64, "as many bits as there are in a mask");
 static_assert(sizeof(struct ouro_pool_slab) <= LINE_BYTES, "pieces begin behind it");
 static_assert(LINE_BYTES % alignof(max_align_t) == 0, "pieces may hold anything");
-#define ALL_DROPPED UINT64_MAX
 
 static size_t round_up(size_t bytes, size_t step)
 {
 	return (bytes + step - 1) / step * step;
 }
 
-/* Behind each piece is a word that says which slab it is of. */
+/* A slab of one page is found by where its pieces are. Behind each piece of others is a word that says
+ * which slab it is of. */
 static struct ouro_pool_slab **slab_word(const struct ouro_pool *pool, void *item)
 {
 	size_t at = round_up(pool->item_bytes, sizeof(struct ouro_pool_slab *));
@@ -63,27 +65,67 @@ static struct ouro_pool_slab **slab_word(const struct ouro_pool *pool, void *ite
 	return (struct ouro_pool_slab **)(void *)((char *)item + at);
 }
 
+static struct ouro_pool_slab *slab_of(const struct ouro_pool *pool, void *item)
+{
+	if (pool->slab_bytes == pool->page_bytes)
+		return (struct ouro_pool_slab *)((uintptr_t)item & ~(pool->page_bytes - 1));
+	return *slab_word(pool, item);
+}
+
 /* The stride is an odd number of lines, so that what is at one place in each of the pieces is spread
- * over all sets of a cache. For small pieces that takes too much; they are spread anyway. */
+ * over all sets of a cache. For small pieces that takes too much: there it is enough that it is no
+ * even number of lines. */
+static size_t small_stride(size_t bytes)
+{
+	size_t stride = round_up(bytes, alignof(max_align_t));
+
+	return stride % (2 * LINE_BYTES) == 0 ? stride + alignof(max_align_t) : stride;
+}
+
+static size_t large_stride(size_t bytes)
+{
+	return (round_up(bytes, LINE_BYTES) / LINE_BYTES | 1) * LINE_BYTES;
+}
+
+static uint32_t pieces_in(const struct ouro_pool *pool, size_t bytes)
+{
+	size_t count = (bytes - LINE_BYTES) / pool->stride_bytes;
+
+	return count < SLAB_COUNT_MAX ? (uint32_t)count : SLAB_COUNT_MAX;
+}
+
+/* Of small pieces a slab is as many as fill its pages: what is left over at the end would be in memory.
+ * Of the smallest it is one page. */
 void ouro_pool_init(struct ouro_pool *pool, size_t item_bytes)
 {
 	size_t word_bytes = sizeof(struct ouro_pool_slab *);
-	size_t unit = item_bytes >= LARGE_BYTES_MIN ? LINE_BYTES : alignof(max_align_t);
-	size_t units = round_up(round_up(item_bytes, word_bytes) + word_bytes, unit) / unit;
+	size_t with_word = round_up(item_bytes, word_bytes) + word_bytes;
+	size_t bytes;
 
 	assert(item_bytes >= sizeof(struct ouro_pool_item));
 	*pool = (struct ouro_pool){
 		.item_bytes = item_bytes,
-		.stride_bytes = (units | 1) * unit,
+		.stride_bytes = small_stride(item_bytes),
 		.page_bytes = (size_t)sysconf(_SC_PAGESIZE),
 	};
+	pool->slab_bytes = pool->page_bytes;
+	pool->slab_count = pieces_in(pool, pool->page_bytes);
+	if (item_bytes < LARGE_BYTES_MIN && pool->slab_count >= PIECES_PER_PAGE_MIN)
+		return;
+	pool->stride_bytes = item_bytes >= LARGE_BYTES_MIN ? large_stride(with_word)
+							   : small_stride(with_word);
+	bytes = LINE_BYTES + SLAB_COUNT_MAX * pool->stride_bytes;
+	if (item_bytes < LARGE_BYTES_MIN)
+		bytes = bytes / pool->page_bytes * pool->page_bytes;
+	pool->slab_count = pieces_in(pool, bytes);
+	pool->slab_bytes = round_up(bytes, pool->page_bytes);
 }
 
 /* ---- Slabs ---- */
 
-static size_t slab_bytes(const struct ouro_pool *pool)
+static uint64_t all_dropped(const struct ouro_pool *pool)
 {
-	return round_up(LINE_BYTES + SLAB_COUNT * pool->stride_bytes, pool->page_bytes);
+	return UINT64_MAX >> (SLAB_COUNT_MAX - pool->slab_count);
 }
 
 static char *item_at(const struct ouro_pool *pool, struct ouro_pool_slab *slab, uint32_t index)
@@ -109,7 +151,7 @@ static void unlink_spare(struct ouro_pool_slab *slab)
 
 static bool map_slab(struct ouro_pool *pool)
 {
-	size_t bytes = slab_bytes(pool);
+	size_t bytes = pool->slab_bytes;
 	struct ouro_pool_slab *slab =
 		mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
@@ -117,7 +159,7 @@ static bool map_slab(struct ouro_pool *pool)
 		return false;
 	/* One piece must not make the memory of all. Kernels without huge pages say no. */
 	(void)madvise(slab, bytes, MADV_NOHUGEPAGE);
-	slab->dropped = ALL_DROPPED;
+	slab->dropped = all_dropped(pool);
 	ASAN_POISON_MEMORY_REGION(item_at(pool, slab, 0), bytes - LINE_BYTES);
 	/* What pieces refer to is not leaked. */
 	__lsan_register_root_region(slab, bytes);
@@ -129,7 +171,7 @@ static bool map_slab(struct ouro_pool *pool)
 /* False where the slab lies between others and the process may not have one mapping more: it stays. */
 static bool unmap_slab(struct ouro_pool *pool, struct ouro_pool_slab *slab)
 {
-	size_t bytes = slab_bytes(pool);
+	size_t bytes = pool->slab_bytes;
 
 	unlink_spare(slab);
 	__lsan_unregister_root_region(slab, bytes);
@@ -151,7 +193,7 @@ static void drop_pages(const struct ouro_pool *pool, struct ouro_pool_slab *slab
 	size_t to = LINE_BYTES + end * pool->stride_bytes;
 
 	from = round_up(from, pool->page_bytes);
-	to = end == SLAB_COUNT ? slab_bytes(pool) : to / pool->page_bytes * pool->page_bytes;
+	to = end == pool->slab_count ? pool->slab_bytes : to / pool->page_bytes * pool->page_bytes;
 	if (from < to)
 		madvise((char *)slab + from, to - from, MADV_DONTNEED);
 }
@@ -161,10 +203,10 @@ static void drop_fresh(const struct ouro_pool *pool, struct ouro_pool_slab *slab
 {
 	uint32_t first = 0, end;
 
-	for (; first < SLAB_COUNT; first = end + 1) {
+	for (; first < pool->slab_count; first = end + 1) {
 		bool any_fresh = false;
 
-		for (end = first; end < SLAB_COUNT && slab->dropped >> end & 1; end++)
+		for (end = first; end < pool->slab_count && slab->dropped >> end & 1; end++)
 			any_fresh |= slab->fresh >> end & 1;
 		if (any_fresh)
 			drop_pages(pool, slab, first, end);
@@ -189,9 +231,11 @@ static __attribute__((noinline)) void *get_dropped(struct ouro_pool *pool)
 	slab->dropped &= slab->dropped - 1;
 	if (slab->dropped == 0)
 		unlink_spare(slab);
-	ASAN_UNPOISON_MEMORY_REGION(item, pool->stride_bytes);
-	*slab_word(pool, item) = slab;
-	ASAN_POISON_MEMORY_REGION(item, pool->stride_bytes);
+	if (pool->slab_bytes != pool->page_bytes) {
+		ASAN_UNPOISON_MEMORY_REGION(item, pool->stride_bytes);
+		*slab_word(pool, item) = slab;
+		ASAN_POISON_MEMORY_REGION(item, pool->stride_bytes);
+	}
 	ASAN_UNPOISON_MEMORY_REGION(item, pool->item_bytes);
 	pool->used_count++;
 	return item;
@@ -204,7 +248,7 @@ static struct ouro_pool_slab *drop_item(struct ouro_pool *pool, struct ouro_pool
 	uint64_t bit;
 
 	ASAN_UNPOISON_MEMORY_REGION(item, pool->stride_bytes);
-	slab = *slab_word(pool, item);
+	slab = slab_of(pool, item);
 	ASAN_POISON_MEMORY_REGION(item, pool->stride_bytes);
 	bit = UINT64_C(1) << ((size_t)((char *)item - item_at(pool, slab, 0)) / pool->stride_bytes);
 	assert(!(slab->dropped & bit));
@@ -240,7 +284,7 @@ static void drop_some(struct ouro_pool *pool, uint32_t count)
 		struct ouro_pool_slab *slab = trimmed;
 
 		trimmed = slab->next_trimmed;
-		if (slab->dropped != ALL_DROPPED || !unmap_slab(pool, slab))
+		if (slab->dropped != all_dropped(pool) || !unmap_slab(pool, slab))
 			drop_fresh(pool, slab);
 	}
 }

@@ -20,8 +20,10 @@ struct ouro_pool {
 	size_t item_bytes;
 	size_t stride_bytes; /* from one piece of a slab to the next */
 	size_t page_bytes;
+	size_t slab_bytes;
 	size_t mapped_bytes;          /* all slabs, whether in memory or not */
 	struct ouro_pool_slab *spare; /* slabs with pieces that are neither used nor on the list */
+	uint32_t slab_count;          /* pieces of a slab */
 	uint32_t free_count;
 	uint32_t free_min; /* the lowest @free_count since the last trim: what nobody needed */
 	uint32_t used_count;

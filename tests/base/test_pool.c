@@ -272,6 +272,51 @@ Test(pool, large_pieces_begin_all_over_a_page)
 	}
 }
 
+/* What a slab has besides its pieces: a line, and what is left over. */
+Test(pool, small_pieces_take_little_more_than_their_size)
+{
+	static const struct {
+		size_t item_bytes, bytes_max;
+	} cases[] = {
+		{ 64, 66 }, { 80, 82 }, { 112, 114 }, { 128, 148 }, { 248, 274 }, { 304, 328 }
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct ouro_pool pool;
+
+		ouro_pool_init(&pool, cases[i].item_bytes);
+		get_many(&pool, MANY);
+		cr_assert_leq(pool.mapped_bytes / MANY, cases[i].bytes_max, "pieces of %zu: %zu",
+			      cases[i].item_bytes, pool.mapped_bytes / MANY);
+		put_many(&pool, 0, MANY);
+		ouro_pool_fini(&pool);
+	}
+}
+
+/* What is at the same place in each of them is not in a few sets of a cache. */
+Test(pool, small_pieces_begin_all_over_a_page)
+{
+	enum { LINES = PAGE / 64 };
+
+	for (size_t bytes = 64; bytes <= 512; bytes += 64) {
+		bool seen[LINES] = { false };
+		struct ouro_pool pool;
+		int count = 0;
+
+		ouro_pool_init(&pool, bytes);
+		get_many(&pool, MANY);
+		for (int i = 0; i < MANY; i++) {
+			size_t line = (uintptr_t)items[i] % PAGE / 64;
+
+			count += !seen[line];
+			seen[line] = true;
+		}
+		cr_assert_geq(count, LINES * 3 / 8, "pieces of %zu: %d", bytes, count);
+		put_many(&pool, 0, MANY);
+		ouro_pool_fini(&pool);
+	}
+}
+
 Test(pool, one_trim_does_not_do_too_much)
 {
 	struct ouro_pool pool;

@@ -1105,7 +1105,7 @@ static struct ouro_pool exhaust(struct ouro_pool *pool)
 	pool->free_list = NULL;
 	pool->free_count = 0;
 	pool->spare = NULL;
-	pool->page_bytes = (size_t)1 << 62; /* which cannot be mapped */
+	pool->slab_bytes = (size_t)1 << 62; /* which cannot be mapped */
 	return before;
 }
 

@@ -150,6 +150,7 @@ struct ouro_pool break_pool(struct ouro_pool *pool)
 		.item_bytes = SIZE_MAX / 256,
 		.stride_bytes = SIZE_MAX / 256,
 		.page_bytes = pool->page_bytes,
+		.slab_bytes = SIZE_MAX / 2, /* which cannot be mapped */
 	};
 	return before;
 }
