@@ -107,6 +107,13 @@ struct ouro_held {
 	size_t piece_count;
 };
 
+/* Messages of a WebSocket that a handler in a straight line has yet to take. */
+struct ouro_ws_inbox {
+	struct ouro_ws_queued *first, *last;
+	uint32_t bytes;
+	uint32_t count;
+};
+
 struct ouro_ctx {
 	struct ouro_worker *worker;
 	struct ouro_stream *stream;
@@ -179,6 +186,8 @@ struct ouro_ctx {
 	struct ouro_ref_slot *ref;
 	struct ouro_event_stream *events; /* the answer is one; NULL: not */
 	struct ouro_ws_conn *ws; /* the connection is a WebSocket (server/ws.h); NULL: it is not */
+	const struct ouro_ws_end *ws_end; /* while that is told; NULL: it is not closed */
+	struct ouro_ws_inbox inbox;
 	struct ouro_deferred *deferred;
 	struct ouro_attribute_node *attributes;
 	struct ouro_held held;

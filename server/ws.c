@@ -12,6 +12,11 @@ static const struct ouro_ws_events session_events;
 
 /* ---- A worker's ---- */
 
+static struct ouro_ws_conn *conn_of(struct ouro_ws_session *session)
+{
+	return (struct ouro_ws_conn *)(void *)session;
+}
+
 static uint32_t host_now_ms(void *arg)
 {
 	const struct ouro_worker *worker = arg;
@@ -64,19 +69,19 @@ bool ouro_ws_drain(struct ouro_stream *stream)
 	if (!session)
 		return false;
 	/* One that is closing already has a deadline for that. */
-	ouro_ws_conn_close(session->user, OURO_WS_CODE_GOING_AWAY, OURO_STR(""));
+	ouro_ws_conn_close(conn_of(session), OURO_WS_CODE_GOING_AWAY, OURO_STR(""));
 	return true;
 }
 
 /* ---- Kinds ---- */
 
 static bool is_kind(const struct ouro_ws_kind *kind, const struct ouro_ws_endpoint_options *options,
-		    const struct ouro_ws_callbacks *callbacks)
+		    const struct ouro_ws_callbacks *callbacks, const char *protocol)
 {
 	/* Neither has padding. */
 	static_assert(sizeof(*options) == 10 * sizeof(uint32_t), "compared byte by byte");
 	static_assert(sizeof(*callbacks) == 5 * sizeof(ouro_handler_fn), "likewise");
-	return memcmp(&kind->given, options, sizeof(*options)) == 0 &&
+	return kind->protocol == protocol && memcmp(&kind->given, options, sizeof(*options)) == 0 &&
 	       memcmp(&kind->callbacks, callbacks, sizeof(*callbacks)) == 0;
 }
 
@@ -86,12 +91,13 @@ enum { KINDS_LOOKED_AT = 16 };
 
 static struct ouro_ws_kind *kind_get(struct ouro_worker *worker,
 				     const struct ouro_ws_endpoint_options *options,
-				     const struct ouro_ws_callbacks *callbacks)
+				     const struct ouro_ws_callbacks *callbacks,
+				     const char *protocol)
 {
 	struct ouro_ws_kind *kind = worker->ws_kinds;
 
 	for (int i = 0; kind && i < KINDS_LOOKED_AT; i++, kind = kind->next)
-		if (is_kind(kind, options, callbacks)) {
+		if (is_kind(kind, options, callbacks, protocol)) {
 			kind->uses++;
 			return kind;
 		}
@@ -99,7 +105,12 @@ static struct ouro_ws_kind *kind_get(struct ouro_worker *worker,
 	if (!kind)
 		return NULL;
 	*kind = (struct ouro_ws_kind){
-		.next = worker->ws_kinds, .uses = 1, .given = *options, .callbacks = *callbacks
+		.next = worker->ws_kinds,
+		.worker = worker,
+		.uses = 1,
+		.protocol = protocol,
+		.given = *options,
+		.callbacks = *callbacks,
 	};
 	ouro_ws_endpoint_init(&kind->endpoint, &worker->ws, &session_events, options);
 	kind->link = &worker->ws_kinds;
@@ -140,30 +151,42 @@ static void spare_put(struct ouro_worker *worker)
 
 /* ---- Connections ---- */
 
+static struct ouro_worker *worker_of(const struct ouro_ws_conn *conn)
+{
+	return ouro_ws_kind_of(conn)->worker;
+}
+
+static const struct ouro_ws_callbacks *callbacks_of(const struct ouro_ws_conn *conn)
+{
+	return &ouro_ws_kind_of(conn)->callbacks;
+}
+
 static bool is_straight(const struct ouro_ws_conn *conn)
 {
-	return !conn->kind->callbacks.on_message;
+	return !callbacks_of(conn)->on_message;
 }
 
 static bool has_last_callback(const struct ouro_ws_conn *conn)
 {
-	return !is_straight(conn) && conn->kind->callbacks.on_close;
+	return !is_straight(conn) && callbacks_of(conn)->on_close;
 }
 
 struct ouro_ws_conn *ouro_ws_conn_create(struct ouro_worker *worker,
 					 const struct ouro_ws_endpoint_options *options,
-					 const struct ouro_ws_callbacks *callbacks)
+					 const struct ouro_ws_callbacks *callbacks,
+					 const char *protocol)
 {
 	struct ouro_ws_conn *conn = ouro_pool_get(&worker->ws_conns);
+	struct ouro_ws_kind *kind;
 
 	if (!conn)
 		return NULL;
-	*conn = (struct ouro_ws_conn){ .worker = worker };
-	conn->kind = kind_get(worker, options, callbacks);
-	if (!conn->kind) {
+	kind = kind_get(worker, options, callbacks, protocol);
+	if (!kind) {
 		ouro_pool_put(&worker->ws_conns, conn);
 		return NULL;
 	}
+	*conn = (struct ouro_ws_conn){ .session = { .endpoint = &kind->endpoint } };
 	if (has_last_callback(conn) && !spare_get(worker)) {
 		ouro_ws_conn_destroy(conn);
 		return NULL;
@@ -171,21 +194,22 @@ struct ouro_ws_conn *ouro_ws_conn_create(struct ouro_worker *worker,
 	return conn;
 }
 
-bool ouro_ws_conn_pop(struct ouro_ws_conn *conn, struct ouro_ws_message *message)
+bool ouro_ws_pop(struct ouro_ctx *ctx, struct ouro_ws_message *message)
 {
-	struct ouro_ws_queued *queued = conn->first;
+	struct ouro_ws_inbox *inbox = &ctx->inbox;
+	struct ouro_ws_queued *queued = inbox->first;
 
 	if (!queued)
 		return false;
-	conn->first = queued->next;
-	if (!conn->first)
-		conn->last = NULL;
-	conn->queued_count--;
-	conn->queued_bytes -= (uint32_t)queued->slice.len;
+	inbox->first = queued->next;
+	if (!inbox->first)
+		inbox->last = NULL;
+	inbox->count--;
+	inbox->bytes -= (uint32_t)queued->slice.len;
 	message->type = queued->type;
 	message->slice = queued->slice;
 	message->data = ouro_str(queued->slice.ptr, queued->slice.len);
-	ouro_pool_put(&conn->worker->ws_queued, queued);
+	ouro_pool_put(&ctx->worker->ws_queued, queued);
 	return true;
 }
 
@@ -198,7 +222,7 @@ int ouro_ws_conn_close(struct ouro_ws_conn *conn, unsigned code, struct ouro_str
 	return err;
 }
 
-static struct ouro_ws_conn *conn_of(struct ouro_subscriber *subscriber)
+static struct ouro_ws_conn *subscriber_conn(struct ouro_subscriber *subscriber)
 {
 	return (struct ouro_ws_conn *)(void *)((char *)subscriber -
 					       offsetof(struct ouro_ws_conn, subscriber));
@@ -206,8 +230,8 @@ static struct ouro_ws_conn *conn_of(struct ouro_subscriber *subscriber)
 
 int ouro_ws_conn_deliver(struct ouro_subscriber *subscriber, struct ouro_slice frame)
 {
-	struct ouro_ws_conn *conn = conn_of(subscriber);
-	struct ouro_counters *counters = &conn->worker->loop.counters;
+	struct ouro_ws_conn *conn = subscriber_conn(subscriber);
+	struct ouro_counters *counters = &worker_of(conn)->loop.counters;
 	int err = ouro_ws_session_send_frame(&conn->session, frame);
 
 	if (!err) {
@@ -220,18 +244,16 @@ int ouro_ws_conn_deliver(struct ouro_subscriber *subscriber, struct ouro_slice f
 
 bool ouro_ws_conn_has_room(struct ouro_subscriber *subscriber)
 {
-	return ouro_ws_session_has_room(&conn_of(subscriber)->session);
+	return ouro_ws_session_has_room(&subscriber_conn(subscriber)->session);
 }
 
 void ouro_ws_conn_destroy(struct ouro_ws_conn *conn)
 {
-	struct ouro_worker *worker = conn->worker;
-	struct ouro_ws_message message;
+	struct ouro_ws_kind *kind = ouro_ws_kind_of(conn);
+	struct ouro_worker *worker = kind->worker;
 
-	while (ouro_ws_conn_pop(conn, &message))
-		ouro_buf_unref(message.slice.buf);
-	kind_put(conn->kind);
 	ouro_pool_put(&worker->ws_conns, conn);
+	kind_put(kind);
 	if (!worker->ws_kinds)
 		spare_put(worker);
 }
@@ -249,7 +271,7 @@ void ouro_ws_conn_open(struct ouro_ws_conn *conn, struct ouro_ctx *ctx,
 		ctx->input_paused = false;
 		ouro_stream_set_reading(ctx->stream, true);
 	}
-	ouro_ws_session_open(&conn->session, &conn->kind->endpoint, ctx->stream, deflate, conn);
+	ouro_ws_session_open(&conn->session, conn->session.endpoint, ctx->stream, deflate);
 }
 
 /* Whether somebody may yet use the exchange. */
@@ -269,7 +291,10 @@ void ouro_ws_look(struct ouro_ctx *ctx)
 static void let_go(struct ouro_ws_conn *conn)
 {
 	struct ouro_ctx *ctx = conn->ctx;
+	struct ouro_ws_message message;
 
+	while (ouro_ws_pop(ctx, &message))
+		ouro_buf_unref(message.slice.buf);
 	conn->data = ctx->data;
 	conn->ctx = NULL;
 	ouro_exchange_destroy(ctx);
@@ -289,6 +314,7 @@ struct callback {
 	ouro_handler_fn fn;                    /* or else ... */
 	const struct ouro_ws_message *message; /* ... for on_message, or else ... */
 	struct ouro_str topic;                 /* ... for on_gap */
+	const struct ouro_ws_end *end;         /* for on_close */
 };
 
 static void run_callback(struct ouro_ctx *ctx)
@@ -298,15 +324,15 @@ static void run_callback(struct ouro_ctx *ctx)
 	if (callback->fn)
 		callback->fn(ctx);
 	else if (callback->message)
-		callback->conn->kind->callbacks.on_message(ctx, callback->message);
+		callbacks_of(callback->conn)->on_message(ctx, callback->message);
 	else
-		callback->conn->kind->callbacks.on_gap(ctx, callback->topic);
+		callbacks_of(callback->conn)->on_gap(ctx, callback->topic);
 }
 
 /* An exchange for a callback, in which there is no request. */
 static bool lease(struct ouro_ws_conn *conn)
 {
-	struct ouro_ctx *ctx = ouro_exchange_create(conn->worker, conn->session.stream);
+	struct ouro_ctx *ctx = ouro_exchange_create(worker_of(conn), conn->session.stream);
 
 	if (!ctx)
 		return false;
@@ -326,6 +352,8 @@ static void call(struct ouro_ws_conn *conn, struct callback callback)
 		ouro_ws_abort(&conn->session);
 		return;
 	}
+	if (callback.end)
+		conn->ctx->ws_end = callback.end;
 	conn->ctx->callback_arg = &callback;
 	ouro_exchange_call(conn->ctx, run_callback);
 	settle(conn);
@@ -333,11 +361,11 @@ static void call(struct ouro_ws_conn *conn, struct callback callback)
 
 void ouro_ws_conn_tell_gap(struct ouro_subscriber *subscriber, struct ouro_str topic)
 {
-	struct ouro_ws_conn *conn = conn_of(subscriber);
+	struct ouro_ws_conn *conn = subscriber_conn(subscriber);
 	/* The name goes with the subscription, which the callback may end. */
 	char name[OURO_TOPIC_BYTES_MAX];
 
-	if (!conn->kind->callbacks.on_gap)
+	if (!callbacks_of(conn)->on_gap)
 		return;
 	memcpy(name, topic.ptr, topic.len);
 	call(conn, (struct callback){ .topic = ouro_str(name, topic.len) });
@@ -345,35 +373,46 @@ void ouro_ws_conn_tell_gap(struct ouro_subscriber *subscriber, struct ouro_str t
 
 /* ---- Events of a session ---- */
 
-/* Keeps @message until the handler takes it. 0 or -ENOMEM. */
-static int push(struct ouro_ws_conn *conn, enum ouro_ws_opcode type, struct ouro_slice message)
+/* @message with a reference, in memory of its own where it has none or its buffer is needed elsewhere. 0 or
+ * -ENOMEM. */
+static int hold(struct ouro_worker *worker, struct ouro_slice *message)
 {
-	struct ouro_ws_queued *queued = ouro_pool_get(&conn->worker->ws_queued);
-	struct ouro_buf *own = NULL;
+	struct ouro_buf *own;
+
+	if (message->buf && !host_is_scarce(worker, message->buf)) {
+		ouro_buf_ref(message->buf);
+		return 0;
+	}
+	own = ouro_buf_create((uint32_t)message->len);
+	if (!own)
+		return -ENOMEM;
+	if (message->len > 0)
+		memcpy(own->data, message->ptr, message->len);
+	ouro_counter_add(&worker->loop.counters.bytes_copied, message->len);
+	*message = (struct ouro_slice){ own->data, message->len, own };
+	return 0;
+}
+
+/* Keeps @message until the handler takes it. 0 or -ENOMEM. */
+static int push(struct ouro_ctx *ctx, enum ouro_ws_opcode type, struct ouro_slice message)
+{
+	struct ouro_ws_inbox *inbox = &ctx->inbox;
+	struct ouro_ws_queued *queued = ouro_pool_get(&ctx->worker->ws_queued);
 
 	if (!queued)
 		return -ENOMEM;
-	if (!message.buf || host_is_scarce(conn->worker, message.buf)) {
-		own = ouro_buf_create((uint32_t)message.len);
-		if (!own) {
-			ouro_pool_put(&conn->worker->ws_queued, queued);
-			return -ENOMEM;
-		}
-		if (message.len > 0)
-			memcpy(own->data, message.ptr, message.len);
-		ouro_counter_add(&conn->worker->loop.counters.bytes_copied, message.len);
-		message = (struct ouro_slice){ own->data, message.len, own };
-	} else {
-		ouro_buf_ref(message.buf);
+	if (hold(ctx->worker, &message)) {
+		ouro_pool_put(&ctx->worker->ws_queued, queued);
+		return -ENOMEM;
 	}
 	*queued = (struct ouro_ws_queued){ NULL, type, message };
-	if (conn->last)
-		conn->last->next = queued;
+	if (inbox->last)
+		inbox->last->next = queued;
 	else
-		conn->first = queued;
-	conn->last = queued;
-	conn->queued_count++;
-	conn->queued_bytes += (uint32_t)message.len;
+		inbox->first = queued;
+	inbox->last = queued;
+	inbox->count++;
+	inbox->bytes += (uint32_t)message.len;
 	return 0;
 }
 
@@ -384,15 +423,15 @@ static void give(struct ouro_ws_conn *conn, enum ouro_ws_opcode type, struct our
 
 	if (!ctx)
 		return;
-	if (push(conn, type, message)) {
+	if (push(ctx, type, message)) {
 		ouro_ws_conn_close(conn, OURO_WS_CODE_INTERNAL, OURO_STR(""));
 		return;
 	}
 	if (ctx->waiting == OURO_WAITING_MESSAGE) {
 		ouro_ctx_wake(ctx, 0);
 		settle(conn);
-	} else if (conn->queued_count >= OURO_WS_QUEUED_MAX ||
-		   conn->queued_bytes >= OURO_WS_QUEUED_BYTES_MAX) {
+	} else if (ctx->inbox.count >= OURO_WS_QUEUED_MAX ||
+		   ctx->inbox.bytes >= OURO_WS_QUEUED_BYTES_MAX) {
 		ouro_ws_pause(&conn->session);
 	}
 }
@@ -400,10 +439,10 @@ static void give(struct ouro_ws_conn *conn, enum ouro_ws_opcode type, struct our
 static void on_message(struct ouro_ws_session *session, enum ouro_ws_opcode opcode,
 		       struct ouro_slice slice)
 {
-	struct ouro_ws_conn *conn = session->user;
+	struct ouro_ws_conn *conn = conn_of(session);
 	const struct ouro_ws_message message = { opcode, ouro_str(slice.ptr, slice.len), slice };
 
-	ouro_counter_add(&conn->worker->loop.counters.ws_messages_in, 1);
+	ouro_counter_add(&worker_of(conn)->loop.counters.ws_messages_in, 1);
 	if (is_straight(conn))
 		give(conn, opcode, slice);
 	else
@@ -412,11 +451,11 @@ static void on_message(struct ouro_ws_session *session, enum ouro_ws_opcode opco
 
 static void on_drain(struct ouro_ws_session *session)
 {
-	struct ouro_ws_conn *conn = session->user;
+	struct ouro_ws_conn *conn = conn_of(session);
 
 	if (!is_straight(conn)) {
-		if (conn->kind->callbacks.on_drain)
-			call(conn, (struct callback){ .fn = conn->kind->callbacks.on_drain });
+		if (callbacks_of(conn)->on_drain)
+			call(conn, (struct callback){ .fn = callbacks_of(conn)->on_drain });
 	} else if (conn->ctx && conn->ctx->waiting == OURO_WAITING_ROOM) {
 		ouro_ctx_wake(conn->ctx, 0);
 		settle(conn);
@@ -425,7 +464,7 @@ static void on_drain(struct ouro_ws_session *session)
 
 static void on_closing(struct ouro_ws_session *session)
 {
-	struct ouro_ws_conn *conn = session->user;
+	struct ouro_ws_conn *conn = conn_of(session);
 
 	ouro_rooms_leave(&conn->subscriber);
 }
@@ -439,14 +478,14 @@ static void end_exchange(struct ouro_ws_conn *conn)
 	let_go(conn);
 }
 
-static void call_last(struct ouro_ws_conn *conn)
+static void call_last(struct ouro_ws_conn *conn, const struct ouro_ws_end *end)
 {
-	struct ouro_worker *worker = conn->worker;
+	struct ouro_worker *worker = worker_of(conn);
 	bool leases = !conn->ctx;
 
 	if (leases)
 		spare_put(worker);
-	call(conn, (struct callback){ .fn = conn->kind->callbacks.on_close });
+	call(conn, (struct callback){ .fn = callbacks_of(conn)->on_close, .end = end });
 	end_exchange(conn);
 	/* There is the one that was just put back. */
 	if (leases)
@@ -455,14 +494,15 @@ static void call_last(struct ouro_ws_conn *conn)
 
 static void on_close(struct ouro_ws_session *session, const struct ouro_ws_end *end)
 {
-	struct ouro_ws_conn *conn = session->user;
+	struct ouro_ws_conn *conn = conn_of(session);
 	struct ouro_stream *stream = session->stream;
-	struct ouro_worker *worker = conn->worker;
+	struct ouro_worker *worker = worker_of(conn);
 
-	conn->end = end;
+	if (conn->ctx)
+		conn->ctx->ws_end = end;
 	ouro_rooms_leave(&conn->subscriber);
 	if (has_last_callback(conn))
-		call_last(conn);
+		call_last(conn, end);
 	end_exchange(conn);
 	ouro_ws_conn_destroy(conn);
 	stream->events = &ouro_h1_idle_events;
@@ -492,9 +532,9 @@ static void begin(struct ouro_ws_conn *conn)
 	ctx->queue = (struct ouro_inq){ .pool = queue.pool };
 	ctx->in = (struct ouro_slice){ 0 };
 	ctx->in_is_held = false;
-	conn->begun = true;
-	if (!is_straight(conn) && conn->kind->callbacks.on_open)
-		call(conn, (struct callback){ .fn = conn->kind->callbacks.on_open });
+	conn->session.owner_facts = OURO_WS_BEGUN;
+	if (!is_straight(conn) && callbacks_of(conn)->on_open)
+		call(conn, (struct callback){ .fn = callbacks_of(conn)->on_open });
 	else
 		settle(conn);
 	do {
@@ -510,7 +550,7 @@ static void begin(struct ouro_ws_conn *conn)
 
 void ouro_ws_advance(struct ouro_ctx *ctx)
 {
-	if (ctx->ws->begun)
+	if (ctx->ws->session.owner_facts & OURO_WS_BEGUN)
 		settle(ctx->ws);
 	else
 		begin(ctx->ws);

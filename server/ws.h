@@ -9,6 +9,8 @@
 #include "server/rooms.h"
 #include "ws/session.h"
 
+#include <stddef.h>
+
 enum {
 	OURO_WS_QUEUED_MAX = 64, /* messages that nobody has taken, before reading stops ... */
 	OURO_WS_QUEUED_BYTES_MAX = 64 * 1024, /* ... and bytes of them */
@@ -22,10 +24,12 @@ struct ouro_ws_callbacks {
 	ouro_ws_gap_fn on_gap; /* in either style */
 };
 
-/* What connections with the same options share; it goes with the last of them. */
+/* What connections with the same options and subprotocol share; it goes with the last of them. */
 struct ouro_ws_kind {
 	struct ouro_ws_kind *next, **link; /* @link is what points here */
+	struct ouro_worker *worker;
 	uint32_t uses;
+	const char *protocol; /* the program's own string; NULL: none */
 	struct ouro_ws_endpoint_options given;
 	struct ouro_ws_callbacks callbacks;
 	struct ouro_ws_endpoint endpoint;
@@ -38,22 +42,25 @@ struct ouro_ws_queued {
 	struct ouro_slice slice;
 };
 
+/* As session.owner_facts: it has what was received behind the handshake. */
+enum { OURO_WS_BEGUN = 1 << 0 };
+
+/* All that an idle one has besides its slot. What only those need whose handler runs is in the exchange,
+ * what a message under way needs the session leases. */
 struct ouro_ws_conn {
-	struct ouro_ws_session session; /* its user is this */
+	struct ouro_ws_session session; /* first; its endpoint is that of the kind */
 	struct ouro_subscriber subscriber;
-	struct ouro_worker *worker;
-	struct ouro_ws_kind *kind;
 	struct ouro_ctx *ctx; /* NULL: the handler is over, or none of its callbacks runs */
 	void *data;           /* the handler's own, between callbacks */
-	const char *protocol;
-	const struct ouro_ws_end *end; /* while that is told; NULL: not closed yet */
-	struct ouro_ws_queued *first, *last;
-	uint32_t queued_bytes;
-	uint16_t queued_count;
-	bool begun; /* it has what was received behind the handshake */
 };
 
-static_assert(sizeof(struct ouro_ws_conn) <= 192, "a server has many idle WebSockets");
+static_assert(sizeof(struct ouro_ws_conn) <= 64, "a server has many idle WebSockets");
+
+static inline struct ouro_ws_kind *ouro_ws_kind_of(const struct ouro_ws_conn *conn)
+{
+	return (struct ouro_ws_kind *)(void *)((char *)conn->session.endpoint -
+					       offsetof(struct ouro_ws_kind, endpoint));
+}
 
 /* ---- A worker's ---- */
 
@@ -72,7 +79,8 @@ bool ouro_ws_drain(struct ouro_stream *stream);
  * opened then, or destroyed. */
 struct ouro_ws_conn *ouro_ws_conn_create(struct ouro_worker *worker,
 					 const struct ouro_ws_endpoint_options *options,
-					 const struct ouro_ws_callbacks *callbacks);
+					 const struct ouro_ws_callbacks *callbacks,
+					 const char *protocol);
 void ouro_ws_conn_destroy(struct ouro_ws_conn *conn);
 void ouro_ws_conn_open(struct ouro_ws_conn *conn, struct ouro_ctx *ctx,
 		       const struct ouro_ws_deflate_params *deflate);
@@ -90,8 +98,8 @@ void ouro_ws_conn_tell_gap(struct ouro_subscriber *subscriber, struct ouro_str t
 /* Begins to close: see ouro_ws_session_close(). Its rooms are left. */
 int ouro_ws_conn_close(struct ouro_ws_conn *conn, unsigned code, struct ouro_str reason);
 
-/* Takes the oldest message, with its reference; false: there is none. */
-bool ouro_ws_conn_pop(struct ouro_ws_conn *conn, struct ouro_ws_message *message);
+/* Takes the oldest message that waits for the handler, with its reference; false: there is none. */
+bool ouro_ws_pop(struct ouro_ctx *ctx, struct ouro_ws_message *message);
 
 /* The handler's part, or one of its callbacks, is over: closes where it should. */
 void ouro_ws_look(struct ouro_ctx *ctx);

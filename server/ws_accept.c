@@ -185,7 +185,8 @@ static int accept_it(struct ouro_ctx *ctx, const struct handshake *shake)
 	const struct ouro_ws_callbacks callbacks = { given->on_open, given->on_message,
 						     given->on_drain, given->on_close,
 						     given->on_gap };
-	struct ouro_ws_conn *conn = ouro_ws_conn_create(ctx->worker, &options, &callbacks);
+	struct ouro_ws_conn *conn =
+		ouro_ws_conn_create(ctx->worker, &options, &callbacks, shake->protocol);
 	int err = conn ? switch_protocols(ctx, shake) : -ENOMEM;
 
 	if (err) {
@@ -199,7 +200,6 @@ static int accept_it(struct ouro_ctx *ctx, const struct handshake *shake)
 	ouro_counter_add(&ctx->worker->loop.counters.ws_upgrades, 1);
 	ctx->response = OURO_RESPONSE_DONE;
 	ctx->status = 101;
-	conn->protocol = shake->protocol;
 	ouro_ws_conn_open(conn, ctx, &shake->deflate);
 	return 0;
 }

@@ -6,33 +6,30 @@
 
 static bool is_straight(const struct ouro_ctx *ctx)
 {
-	return ctx->ws && !ctx->ws->kind->callbacks.on_message;
+	return ctx->ws && !ouro_ws_kind_of(ctx->ws)->callbacks.on_message;
 }
 
 /* Reading was stopped when too much was waiting to be taken. */
-static void go_on_reading(struct ouro_ws_conn *conn)
+static void go_on_reading(struct ouro_ctx *ctx)
 {
-	if (conn->queued_count < OURO_WS_QUEUED_MAX &&
-	    conn->queued_bytes < OURO_WS_QUEUED_BYTES_MAX)
-		ouro_ws_resume(&conn->session);
+	if (ctx->inbox.count < OURO_WS_QUEUED_MAX && ctx->inbox.bytes < OURO_WS_QUEUED_BYTES_MAX)
+		ouro_ws_resume(&ctx->ws->session);
 }
 
 int ouro_ws_recv(struct ouro_ctx *ctx, struct ouro_ws_message *message)
 {
-	struct ouro_ws_conn *conn = ctx->ws;
-
 	if (!is_straight(ctx))
 		return -EINVAL;
 	ouro_buf_unref(ctx->chunk.buf);
 	ctx->chunk = (struct ouro_slice){ 0 };
-	while (!ouro_ws_conn_pop(conn, message)) {
+	while (!ouro_ws_pop(ctx, message)) {
 		int err = ouro_ctx_suspend(ctx, OURO_WAITING_MESSAGE);
 
 		if (err)
 			return err == -EDEADLK ? err : -ENOTCONN;
 	}
 	ctx->chunk = message->slice;
-	go_on_reading(conn);
+	go_on_reading(ctx);
 	return 0;
 }
 
@@ -105,15 +102,15 @@ int ouro_ws_close(struct ouro_ctx *ctx, unsigned code, struct ouro_str reason)
 
 const char *ouro_ws_protocol(const struct ouro_ctx *ctx)
 {
-	return ctx->ws ? ctx->ws->protocol : NULL;
+	return ctx->ws ? ouro_ws_kind_of(ctx->ws)->protocol : NULL;
 }
 
 unsigned ouro_ws_close_code(const struct ouro_ctx *ctx)
 {
-	return ctx->ws && ctx->ws->end ? ctx->ws->end->code : 0;
+	return ctx->ws_end ? ctx->ws_end->code : 0;
 }
 
 struct ouro_str ouro_ws_close_reason(const struct ouro_ctx *ctx)
 {
-	return ctx->ws && ctx->ws->end ? ctx->ws->end->reason : OURO_STR("");
+	return ctx->ws_end ? ctx->ws_end->reason : OURO_STR("");
 }

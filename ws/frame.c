@@ -271,6 +271,11 @@ enum ouro_ws_item_kind ouro_ws_recv_next(struct ouro_ws_recv *recv,
 	return kind;
 }
 
+bool ouro_ws_recv_is_idle(const struct ouro_ws_recv *recv)
+{
+	return !recv->machine && recv->opcode == 0 && !(recv->facts & IN_PAYLOAD);
+}
+
 bool ouro_ws_recv_check(struct ouro_ws_recv *recv, const char *text, size_t len, bool last)
 {
 	return ouro_ws_utf8_feed(&recv->utf8, text, len) &&

@@ -16,7 +16,7 @@ struct ouro_ws_rules {
 				     * as much more as deflate can add */
 };
 
-/* The receiving side of one connection. Zero: at the beginning. */
+/* The receiving side of one connection. Zero but for @rsv1: at the beginning. */
 struct ouro_ws_recv {
 	struct ouro_ws_machine *machine; /* only while it has something to remember */
 	uint64_t left;                   /* payload of the frame that is still to come */
@@ -27,8 +27,6 @@ struct ouro_ws_recv {
 	uint8_t facts;                   /* enum in frame.c */
 	bool rsv1;                       /* set by the user: messages may be compressed */
 };
-
-static_assert(sizeof(struct ouro_ws_recv) <= 32, "each connection has one");
 
 enum ouro_ws_item_kind {
 	OURO_WS_ITEM_MORE,  /* all was used, nothing is complete */
@@ -61,6 +59,9 @@ struct ouro_ws_item {
 enum ouro_ws_item_kind ouro_ws_recv_next(struct ouro_ws_recv *recv,
 					 const struct ouro_ws_rules *rules, char *data, size_t len,
 					 size_t *used, struct ouro_ws_item *item);
+
+/* Whether there is nothing to remember: no message has begun, and no part of a head has come. */
+bool ouro_ws_recv_is_idle(const struct ouro_ws_recv *recv);
 
 /* Goes on checking text that was compressed. False: it is not UTF-8, or @last and not whole. */
 bool ouro_ws_recv_check(struct ouro_ws_recv *recv, const char *text, size_t len, bool last);

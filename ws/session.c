@@ -23,8 +23,8 @@ void ouro_ws_extra_put(struct ouro_ws_session *session)
 {
 	struct ouro_ws_extra *extra = session->extra;
 
-	if (!extra || extra->joined || extra->inflater || extra->deflater || extra->input.first ||
-	    extra->first)
+	if (!extra || extra->is_receiving || extra->joined || extra->inflater || extra->deflater ||
+	    extra->input.first || extra->first)
 		return;
 	ouro_pool_put(&session->endpoint->loop->extras, extra);
 	session->extra = NULL;
@@ -275,10 +275,21 @@ static bool takes_over(const struct ouro_ws_session *session)
 	return (session->facts & WS_DEFLATE) && (session->facts & each) != each;
 }
 
+/* The machine that is leased, which is the caller's from now on; NULL: none is. */
+static struct ouro_ws_machine *take_machine(struct ouro_ws_session *session)
+{
+	struct ouro_ws_extra *extra = session->extra;
+
+	if (!extra || !extra->is_receiving)
+		return NULL;
+	extra->is_receiving = false;
+	return extra->recv.machine;
+}
+
 static void on_close(struct ouro_stream *stream, int error)
 {
 	struct ouro_ws_session *session = session_of(stream);
-	struct ouro_ws_machine *machine = session->recv.machine;
+	struct ouro_ws_machine *machine = take_machine(session);
 	struct ouro_ws_machines *machines = &session->endpoint->loop->machines;
 	struct ouro_ws_end end = {
 		.code = session->code ? session->code : OURO_WS_CODE_ABNORMAL,
@@ -300,8 +311,8 @@ static void on_close(struct ouro_stream *stream, int error)
 		ouro_ws_extra_put(session);
 	}
 	session->state = OURO_WS_ENDED;
-	session->recv.machine = NULL;
-	if (end.clean)
+	/* Without memory to keep it the reason is lost. */
+	if (end.clean && machine)
 		end.reason = ouro_ws_machine_reason(machine);
 	/* @session may be gone with this call; the reason is in the machine. */
 	session->endpoint->events->on_close(session, &end);
@@ -334,12 +345,10 @@ static uint16_t deflate_facts(const struct ouro_ws_deflate_params *deflate)
 }
 
 void ouro_ws_session_open(struct ouro_ws_session *session, struct ouro_ws_endpoint *endpoint,
-			  struct ouro_stream *stream, const struct ouro_ws_deflate_params *deflate,
-			  void *user)
+			  struct ouro_stream *stream, const struct ouro_ws_deflate_params *deflate)
 {
-	*session = (struct ouro_ws_session){ .stream = stream, .endpoint = endpoint, .user = user };
+	*session = (struct ouro_ws_session){ .stream = stream, .endpoint = endpoint };
 	if (deflate && deflate->enabled) {
-		session->recv.rsv1 = true;
 		session->facts = deflate_facts(deflate);
 		session->deflate_bits =
 			(uint8_t)(deflate->server_window_bits | deflate->client_window_bits << 4);

@@ -61,27 +61,26 @@ enum ouro_ws_state {
 
 struct ouro_ws_extra;
 
-/* Fields are for ws/ but for @user. */
+/* Fields are for ws/ but for @owner_facts. It is within what its owner has for it, and found by where it
+ * is: a pointer would be a fifth of it. */
 struct ouro_ws_session {
 	struct ouro_stream *stream;
 	struct ouro_ws_endpoint *endpoint;
-	void *user; /* the owner's own */
-	struct ouro_ws_recv recv;
 	struct ouro_ws_extra *extra; /* what few need at a time; NULL: nothing */
 	uint32_t due_ms;             /* for the peer's close */
 	uint16_t code;               /* of the end; 0: none yet */
 	uint16_t facts;              /* enum in ws/session_private.h */
 	uint8_t state;               /* enum ouro_ws_state */
 	uint8_t deflate_bits;        /* windows: the server's, the client's << 4 */
+	uint8_t owner_facts; /* the owner's own, where it has no room for less than a word */
 };
 
-static_assert(sizeof(struct ouro_ws_session) <= 80, "a server has many idle WebSockets");
+static_assert(sizeof(struct ouro_ws_session) <= 40, "a server has many idle WebSockets");
 
 /* Makes @session one over @stream, which must be open, and becomes its user; @deflate as it was
  * answered, or NULL. @session is memory of the caller's, until on_close. */
 void ouro_ws_session_open(struct ouro_ws_session *session, struct ouro_ws_endpoint *endpoint,
-			  struct ouro_stream *stream, const struct ouro_ws_deflate_params *deflate,
-			  void *user);
+			  struct ouro_stream *stream, const struct ouro_ws_deflate_params *deflate);
 
 /* The session that uses @stream; NULL where something else does. */
 struct ouro_ws_session *ouro_ws_session_of(const struct ouro_stream *stream);

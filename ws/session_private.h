@@ -31,12 +31,14 @@ struct ouro_ws_output {
 
 /* What a session needs at times; from a pool while it does. */
 struct ouro_ws_extra {
-	struct ouro_buf *joined; /* the message so far */
+	struct ouro_ws_recv recv; /* between two inputs, while it is not idle */
+	bool is_receiving;        /* it is there */
+	bool begun;               /* a piece of a compressed message was given out */
+	struct ouro_buf *joined;  /* the message so far */
 	struct ouro_ws_inflater *inflater;
 	struct ouro_ws_deflater *deflater;
 	uint64_t deflated_bytes; /* of the compressed message being received, so far */
 	uint64_t inflated_bytes;
-	bool begun;            /* a piece of it was given out */
 	struct ouro_inq input; /* kept while paused */
 	struct ouro_ws_output *first, *last;
 	size_t queued_bytes;

@@ -81,11 +81,12 @@ static void give_joined(struct ouro_ws_session *session, unsigned opcode)
 	ouro_buf_unref(buf);
 }
 
-static void join(struct ouro_ws_session *session, const struct ouro_ws_item *item)
+/* Adds a piece, behind which its frame has @left, to the message being joined. */
+static void join(struct ouro_ws_session *session, const struct ouro_ws_item *item, uint64_t left)
 {
 	struct ouro_ws_extra *extra = ouro_ws_extra_get(session);
 
-	if (!extra || !grow_joined(session, item->payload.len, session->recv.left)) {
+	if (!extra || !grow_joined(session, item->payload.len, left)) {
 		ouro_ws_fail(session, OURO_WS_CODE_INTERNAL);
 		return;
 	}
@@ -104,8 +105,8 @@ static void give_piece(struct ouro_ws_session *session, unsigned opcode, struct 
 	session->endpoint->events->on_piece(session, (enum ouro_ws_opcode)opcode, piece, flags);
 }
 
-static void take_plain(struct ouro_ws_session *session, const struct ouro_ws_item *item,
-		       struct ouro_buf *buf)
+static void take_plain(struct ouro_ws_session *session, const struct ouro_ws_recv *recv,
+		       const struct ouro_ws_item *item, struct ouro_buf *buf)
 {
 	struct ouro_slice piece = { item->payload.ptr, item->payload.len, buf };
 
@@ -114,12 +115,13 @@ static void take_plain(struct ouro_ws_session *session, const struct ouro_ws_ite
 	else if (item->first && item->last)
 		give_message(session, item->opcode, piece);
 	else
-		join(session, item);
+		join(session, item, recv->left);
 }
 
 /* Counts @len inflated bytes and checks them. 0 or the code to close with. */
-static unsigned check_inflated(struct ouro_ws_session *session, const struct ouro_ws_item *item,
-			       const char *data, size_t len, bool last)
+static unsigned check_inflated(struct ouro_ws_session *session, struct ouro_ws_recv *recv,
+			       const struct ouro_ws_item *item, const char *data, size_t len,
+			       bool last)
 {
 	const struct ouro_ws_endpoint_options *options = &session->endpoint->options;
 	struct ouro_ws_extra *extra = session->extra;
@@ -130,7 +132,7 @@ static unsigned check_inflated(struct ouro_ws_session *session, const struct our
 	if (options->inflate_ratio_max && extra->inflated_bytes > RATIO_BYTES_MIN &&
 	    extra->inflated_bytes / options->inflate_ratio_max > extra->deflated_bytes)
 		return OURO_WS_CODE_TOO_BIG;
-	if (item->opcode == OURO_WS_TEXT && !ouro_ws_recv_check(&session->recv, data, len, last))
+	if (item->opcode == OURO_WS_TEXT && !ouro_ws_recv_check(recv, data, len, last))
 		return OURO_WS_CODE_BAD_DATA;
 	return 0;
 }
@@ -141,7 +143,8 @@ static unsigned code_of(ssize_t error)
 }
 
 /* Inflates into the message being joined. 0 or the code to close with. */
-static unsigned inflate_joined(struct ouro_ws_session *session, const struct ouro_ws_item *item)
+static unsigned inflate_joined(struct ouro_ws_session *session, struct ouro_ws_recv *recv,
+			       const struct ouro_ws_item *item)
 {
 	struct ouro_ws_extra *extra = session->extra;
 	ssize_t len;
@@ -156,7 +159,7 @@ static unsigned inflate_joined(struct ouro_ws_session *session, const struct our
 		len = ouro_ws_inflate(extra->inflater, buf->data + buf->len, buf->size - buf->len);
 		if (len < 0)
 			return code_of(len);
-		code = check_inflated(session, item, buf->data + buf->len, (size_t)len,
+		code = check_inflated(session, recv, item, buf->data + buf->len, (size_t)len,
 				      len == 0 && item->last);
 		if (code)
 			return code;
@@ -167,7 +170,8 @@ static unsigned inflate_joined(struct ouro_ws_session *session, const struct our
 
 /* Inflates into buffers that are given out, each as it is full; the end is an empty piece, for it
  * is not known before. 0 or the code to close with. */
-static unsigned inflate_pieces(struct ouro_ws_session *session, const struct ouro_ws_item *item)
+static unsigned inflate_pieces(struct ouro_ws_session *session, struct ouro_ws_recv *recv,
+			       const struct ouro_ws_item *item)
 {
 	struct ouro_ws_extra *extra = session->extra;
 	unsigned code;
@@ -182,7 +186,7 @@ static unsigned inflate_pieces(struct ouro_ws_session *session, const struct our
 		len = ouro_ws_inflate(extra->inflater, buf->data, buf->size);
 		last = len == 0 && item->last;
 		code = len < 0 ? code_of(len)
-			       : check_inflated(session, item, buf->data, (size_t)len, last);
+			       : check_inflated(session, recv, item, buf->data, (size_t)len, last);
 		if (!code && (len > 0 || last)) {
 			extra->begun = true;
 			buf->len = (uint32_t)len;
@@ -219,13 +223,15 @@ static unsigned begin_inflating(struct ouro_ws_session *session, const struct ou
 	return 0;
 }
 
-static void take_compressed(struct ouro_ws_session *session, const struct ouro_ws_item *item)
+static void take_compressed(struct ouro_ws_session *session, struct ouro_ws_recv *recv,
+			    const struct ouro_ws_item *item)
 {
 	bool in_pieces = session->endpoint->events->on_piece != NULL;
 	unsigned code = begin_inflating(session, item);
 
 	if (!code)
-		code = in_pieces ? inflate_pieces(session, item) : inflate_joined(session, item);
+		code = in_pieces ? inflate_pieces(session, recv, item)
+				 : inflate_joined(session, recv, item);
 	if (code) {
 		/* An event may have closed it meanwhile. */
 		if (session->state == OURO_WS_OPEN)
@@ -284,8 +290,9 @@ static void take_late(struct ouro_ws_session *session, enum ouro_ws_item_kind ki
 		ouro_ws_end_stream(session, OURO_CLOSE_LINGER);
 }
 
-static void take_item(struct ouro_ws_session *session, enum ouro_ws_item_kind kind,
-		      const struct ouro_ws_item *item, struct ouro_buf *buf)
+static void take_item(struct ouro_ws_session *session, struct ouro_ws_recv *recv,
+		      enum ouro_ws_item_kind kind, const struct ouro_ws_item *item,
+		      struct ouro_buf *buf)
 {
 	if (session->state == OURO_WS_CLOSE_SENT) {
 		take_late(session, kind, item);
@@ -296,9 +303,9 @@ static void take_item(struct ouro_ws_session *session, enum ouro_ws_item_kind ki
 		break;
 	case OURO_WS_ITEM_PIECE:
 		if (item->compressed)
-			take_compressed(session, item);
+			take_compressed(session, recv, item);
 		else
-			take_plain(session, item, buf);
+			take_plain(session, recv, item, buf);
 		break;
 	case OURO_WS_ITEM_PING:
 		take_ping(session, item);
@@ -316,6 +323,44 @@ static void take_item(struct ouro_ws_session *session, enum ouro_ws_item_kind ki
 	}
 }
 
+/* What is known of a message that has not ended. Most have within one input, and nothing of them is known
+ * between two. */
+static struct ouro_ws_recv begin_receiving(struct ouro_ws_session *session)
+{
+	struct ouro_ws_extra *extra = session->extra;
+
+	if (!extra || !extra->is_receiving)
+		return (struct ouro_ws_recv){ .rsv1 = (session->facts & WS_DEFLATE) != 0 };
+	extra->is_receiving = false;
+	return extra->recv;
+}
+
+static void end_receiving(struct ouro_ws_session *session, struct ouro_ws_recv *recv)
+{
+	struct ouro_ws_extra *extra;
+
+	/* Of one that has ended nothing is wanted but the reason. */
+	if (session->state == OURO_WS_ENDED && !(session->facts & WS_CLEAN)) {
+		ouro_ws_recv_fini(recv, &session->endpoint->rules);
+		*recv = (struct ouro_ws_recv){ 0 };
+	}
+	if (ouro_ws_recv_is_idle(recv)) {
+		ouro_ws_extra_put(session);
+		return;
+	}
+	extra = ouro_ws_extra_get(session);
+	if (extra) {
+		extra->recv = *recv;
+		extra->is_receiving = true;
+		return;
+	}
+	ouro_ws_recv_fini(recv, &session->endpoint->rules);
+	if (session->state == OURO_WS_OPEN)
+		ouro_ws_fail(session, OURO_WS_CODE_INTERNAL);
+	else
+		ouro_ws_abort(session);
+}
+
 /* Takes from the front of @input; returns how much, less than all only if it does not listen any
  * more. */
 static size_t take(struct ouro_ws_session *session, struct ouro_slice input)
@@ -325,18 +370,20 @@ static size_t take(struct ouro_ws_session *session, struct ouro_slice input)
 	size_t taken = 0, used;
 	enum ouro_ws_item_kind kind;
 	struct ouro_ws_item item;
+	struct ouro_ws_recv recv = begin_receiving(session);
 
 	session->facts |= WS_TAKING;
 	/* Once more with nothing where a machine is to be given back. */
-	while (is_listening(session) && (taken < input.len || session->recv.machine)) {
-		kind = ouro_ws_recv_next(&session->recv, &session->endpoint->rules, data + taken,
+	while (is_listening(session) && (taken < input.len || recv.machine)) {
+		kind = ouro_ws_recv_next(&recv, &session->endpoint->rules, data + taken,
 					 input.len - taken, &used, &item);
 		taken += used;
 		if (kind == OURO_WS_ITEM_MORE)
 			break;
-		take_item(session, kind, &item, input.buf);
+		take_item(session, &recv, kind, &item, input.buf);
 	}
 	session->facts &= (uint16_t)~WS_TAKING;
+	end_receiving(session, &recv);
 	return taken;
 }
 

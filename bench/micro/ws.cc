@@ -140,7 +140,7 @@ void echo(benchmark::State &state, size_t payload_bytes, size_t count)
 	out.stream.ops = &kSinkOps;
 	ouro_ws_loop_init(&loop, &host, &loop_options);
 	ouro_ws_endpoint_init(&endpoint, &loop, &kEcho, &options);
-	ouro_ws_session_open(&session, &endpoint, &out.stream, nullptr, nullptr);
+	ouro_ws_session_open(&session, &endpoint, &out.stream, nullptr);
 	for (auto _ : state) {
 		memcpy(&input[0], frames.data(), frames.size());
 		out.stream.events->on_input(&out.stream, { input.data(), input.size(), nullptr });

@@ -271,7 +271,7 @@ static void echo(struct ouro_ws_session *session, enum ouro_ws_opcode opcode,
 {
 	ouro_ws_session_send(session, opcode, message);
 	ouro_ws_session_send_copy(session, opcode, ouro_str(message.ptr, message.len));
-	if (session->user)
+	if (session->owner_facts & PAUSED)
 		ouro_ws_pause(session);
 }
 
@@ -310,8 +310,8 @@ static void check_session(const uint8_t *data, size_t len, unsigned how)
 	fake.holds = (how & UNREAD) != 0;
 	ouro_ws_loop_init(&loop, &fake.host, &loop_options);
 	ouro_ws_endpoint_init(&endpoint, &loop, how & IN_PIECES ? &pieces : &joined, &options);
-	ouro_ws_session_open(&session, &endpoint, &fake.stream, &params,
-			     how & PAUSED ? &session : NULL);
+	ouro_ws_session_open(&session, &endpoint, &fake.stream, &params);
+	session.owner_facts = (uint8_t)(how & PAUSED);
 	for (size_t at = 0; at < len && !fake.closing; at += step) {
 		fake.is_scarce = (at & 1) != 0;
 		fake_input(&fake, (const char *)data + at, len - at < step ? len - at : step);

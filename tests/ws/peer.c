@@ -3,13 +3,14 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 
 enum { CUTS_MAX = 2048, LONG_BYTES = 256 * 1024 };
 
-static struct peer *peer_of(struct ouro_ws_session *session)
+struct peer *peer_of(struct ouro_ws_session *session)
 {
-	return session->user;
+	return (struct peer *)(void *)((char *)session - offsetof(struct peer, session));
 }
 
 static void add_control(struct bytes *bytes, struct ouro_str payload)
@@ -121,7 +122,7 @@ void peer_open(struct peer *peer, const struct ouro_ws_events *events,
 	fake_init(&peer->fake);
 	ouro_ws_loop_init(&peer->loop, &peer->fake.host, &defaults);
 	ouro_ws_endpoint_init(&peer->endpoint, &peer->loop, events, options ? options : &none);
-	ouro_ws_session_open(&peer->session, &peer->endpoint, &peer->fake.stream, deflate, peer);
+	ouro_ws_session_open(&peer->session, &peer->endpoint, &peer->fake.stream, deflate);
 }
 
 void peer_fini(struct peer *peer)

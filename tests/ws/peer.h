@@ -29,6 +29,9 @@ void peer_open(struct peer *peer, const struct ouro_ws_events *events,
 	       const struct ouro_ws_endpoint_options *options,
 	       const struct ouro_ws_deflate_params *deflate);
 
+/* Whose session it is. */
+struct peer *peer_of(struct ouro_ws_session *session);
+
 /* Ends what has not ended, and checks that nothing is leaked. */
 void peer_fini(struct peer *peer);
 

@@ -565,7 +565,7 @@ Test(ws_deflate, without_an_inflater_it_is_to_be_tried_later)
 static void close_at_once(struct ouro_ws_session *session, enum ouro_ws_opcode opcode,
 			  struct ouro_slice piece, unsigned flags)
 {
-	struct peer *its = session->user;
+	struct peer *its = peer_of(session);
 
 	(void)opcode;
 	(void)piece;

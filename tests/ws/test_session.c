@@ -541,7 +541,7 @@ static void close_it(struct ouro_ws_session *session, enum ouro_ws_opcode opcode
 {
 	(void)opcode;
 	(void)message;
-	((struct peer *)session->user)->message_count++;
+	peer_of(session)->message_count++;
 	ouro_ws_session_close(session, 1000, ouro_str(NULL, 0));
 }
 
@@ -550,7 +550,7 @@ static void abort_it(struct ouro_ws_session *session, enum ouro_ws_opcode opcode
 {
 	(void)opcode;
 	(void)message;
-	((struct peer *)session->user)->message_count++;
+	peer_of(session)->message_count++;
 	ouro_ws_abort(session);
 }
 
