@@ -30,14 +30,13 @@ static_assert((int)EPOLLIN == POLLIN && (int)EPOLLOUT == POLLOUT && (int)EPOLLPR
  * of descriptors that are not ours, and any number may wait. */
 struct file {
 	struct ouro_op *reader;
-	struct ouro_op *writer;
-	struct ouro_op *polls; /* linked by their next */
+	struct ouro_op *others; /* the writer, if there is one, then polls; linked by their next */
 	int fd;
 	uint16_t interest; /* as registered with epoll; a file never registered has none */
 	bool registered;
 };
 
-static_assert(sizeof(struct file) == 32, "a descriptor's record is found by a shift");
+static_assert(sizeof(struct file) <= 24, "an idle connection has one");
 
 struct epoll {
 	struct ouro_backend base;
@@ -97,14 +96,61 @@ static struct ouro_op_poll *poll_of(struct ouro_op *op)
 	return (struct ouro_op_poll *)(void *)op;
 }
 
-static uint32_t wanted_events(const struct file *file)
+/* NULL: nobody waits to write. */
+static struct ouro_op *writer_of(const struct file *file)
+{
+	struct ouro_op *first = file->others;
+
+	return first && first->kind != OURO_OP_POLL ? first : NULL;
+}
+
+static void set_writer(struct file *file, struct ouro_op *op)
+{
+	assert(!writer_of(file));
+	op->next = file->others;
+	file->others = op;
+}
+
+static void clear_writer(struct file *file)
+{
+	assert(writer_of(file));
+	file->others = file->others->next;
+}
+
+/* Where the first poll is linked. */
+static struct ouro_op **polls_of(struct file *file)
+{
+	struct ouro_op *writer = writer_of(file);
+
+	return writer ? &writer->next : &file->others;
+}
+
+static uint32_t wanted_events(struct file *file)
 {
 	uint32_t events = (file->reader ? (uint32_t)EPOLLIN : 0) |
-			  (file->writer ? (uint32_t)EPOLLOUT : 0);
+			  (writer_of(file) ? (uint32_t)EPOLLOUT : 0);
 
-	for (struct ouro_op *op = file->polls; op; op = op->next)
+	for (struct ouro_op *op = *polls_of(file); op; op = op->next)
 		events |= (uint16_t)poll_of(op)->events;
 	return events;
+}
+
+static void put(struct file *file, struct ouro_op *op, bool writer)
+{
+	if (writer) {
+		set_writer(file, op);
+	} else {
+		assert(!file->reader);
+		file->reader = op;
+	}
+}
+
+static void take_out(struct file *file, bool writer)
+{
+	if (writer)
+		clear_writer(file);
+	else
+		file->reader = NULL;
 }
 
 /* Puts @op in its place at its descriptor. Interest only grows here: what nobody waits for any more
@@ -115,15 +161,12 @@ static void wait_for(struct epoll *epoll, struct ouro_op *op, bool writer)
 	int err = -ENOMEM;
 
 	if (file) {
-		struct ouro_op **place = writer ? &file->writer : &file->reader;
-
-		assert(!*place);
 		file->fd = op->fd;
-		*place = op;
+		put(file, op, writer);
 		err = set_interest(epoll, file,
 				   (file->registered ? file->interest : 0) | wanted_events(file));
 		if (err)
-			*place = NULL;
+			take_out(file, writer);
 	}
 	if (err)
 		ouro_backend_finish_later(&epoll->base, op, err);
@@ -246,7 +289,7 @@ static void close_file(struct epoll *epoll, int fd)
 	struct file *file = file_at(epoll, fd);
 
 	if (file && file->registered) {
-		assert(!file->reader && !file->writer && !file->polls);
+		assert(!file->reader && !file->others);
 		file->registered = false;
 		file->interest = 0;
 	}
@@ -280,11 +323,11 @@ static void close_if_all_sent(struct epoll *epoll, struct ouro_op_send *send)
 
 static void run_writer(struct epoll *epoll, struct file *file)
 {
-	struct ouro_op_send *send = (struct ouro_op_send *)(void *)file->writer;
+	struct ouro_op_send *send = (struct ouro_op_send *)(void *)writer_of(file);
 
 	if (!try_send(epoll, send))
 		return;
-	file->writer = NULL;
+	clear_writer(file);
 	close_if_all_sent(epoll, send);
 	ouro_backend_end(&epoll->base, &send->op);
 	send->op.on_complete(&send->op, NULL, 0);
@@ -305,7 +348,7 @@ static enum ouro_submit submit_send(struct epoll *epoll, struct ouro_op_send *se
  * our back, and its number may become a connection's. */
 static void leave_if_idle(struct epoll *epoll, struct file *file)
 {
-	if (file->reader || file->writer || file->polls)
+	if (file->reader || file->others)
 		set_interest(epoll, file, wanted_events(file));
 	else
 		unregister(epoll, file);
@@ -328,12 +371,14 @@ static void start_poll(struct epoll *epoll, struct ouro_op_poll *poll)
 
 	poll->wait_number = epoll->wait_number;
 	if (file) {
+		struct ouro_op **polls = polls_of(file);
+
 		file->fd = poll->op.fd;
-		poll->op.next = file->polls;
-		file->polls = &poll->op;
+		poll->op.next = *polls;
+		*polls = &poll->op;
 		err = set_interest(epoll, file, wanted_events(file));
 		if (err)
-			file->polls = poll->op.next;
+			*polls = poll->op.next;
 	}
 	if (err)
 		ouro_backend_finish_later(&epoll->base, &poll->op, result_of_refusal(poll, err));
@@ -345,7 +390,7 @@ static void start_poll(struct epoll *epoll, struct ouro_op_poll *poll)
 static struct ouro_op_list take_polls(struct epoll *epoll, struct file *file, uint32_t events)
 {
 	struct ouro_op_list done = { 0 };
-	struct ouro_op *op, **place = &file->polls;
+	struct ouro_op *op, **place = polls_of(file);
 
 	while ((op = *place) != NULL) {
 		uint32_t told = (uint16_t)poll_of(op)->events | (uint32_t)(EPOLLERR | EPOLLHUP);
@@ -379,7 +424,7 @@ static int run_polls(struct epoll *epoll, struct file *file, uint32_t events)
 
 static void cancel_poll(struct epoll *epoll, struct file *file, struct ouro_op *op)
 {
-	struct ouro_op **place = file ? &file->polls : NULL;
+	struct ouro_op **place = file ? polls_of(file) : NULL;
 
 	while (place && *place && *place != op)
 		place = &(*place)->next;
@@ -434,8 +479,8 @@ static void epoll_cancel(struct ouro_backend *backend, struct ouro_op *op)
 	}
 	if (file && file->reader == op)
 		file->reader = NULL;
-	else if (file && file->writer == op)
-		file->writer = NULL;
+	else if (file && writer_of(file) == op)
+		clear_writer(file);
 	else if (!ouro_op_list_remove(&backend->starved, op))
 		return; /* it is among the ready ones: its completion is on its way */
 	/* A listening descriptor may be shared with other processes and then stays in the set
@@ -456,7 +501,7 @@ static void run_wake(struct epoll *epoll)
 /* An event that no operation of ours was waiting for. */
 static int run_rest(struct epoll *epoll, struct file *file, uint32_t events)
 {
-	int count = file->polls ? run_polls(epoll, file, events) : 0;
+	int count = *polls_of(file) ? run_polls(epoll, file, events) : 0;
 
 	if (count > 0 || !file->registered)
 		return count;
@@ -478,7 +523,7 @@ static int run_event(struct epoll *epoll, const struct epoll_event *event)
 		run_wake(epoll);
 		return 1;
 	}
-	if (file->writer && (event->events & EPOLLOUT || trouble)) {
+	if (writer_of(file) && (event->events & EPOLLOUT || trouble)) {
 		run_writer(epoll, file);
 		count++;
 	}
