@@ -205,9 +205,9 @@ static struct ouro_coders *coders_of(struct ouro_ctx *ctx)
 	return &ctx->worker->coders;
 }
 
-static void count(struct ouro_ctx *ctx, uint64_t in, uint64_t out)
+static void count(struct ouro_worker *worker, uint64_t in, uint64_t out)
 {
-	struct ouro_counters *counters = &ctx->worker->loop.counters;
+	struct ouro_counters *counters = &worker->loop.counters;
 
 	ouro_counter_add(&counters->bytes_compressed_in, in);
 	ouro_counter_add(&counters->bytes_compressed_out, out);
@@ -277,7 +277,7 @@ static bool encode_now(struct ouro_ctx *ctx, enum ouro_coding coding,
 		body->ptr = body->buf->data;
 		ouro_counter_add(&ctx->worker->loop.counters.bytes_rendered, (uint64_t)len);
 	}
-	count(ctx, bytes, (uint64_t)len);
+	count(ctx->worker, bytes, (uint64_t)len);
 	return true;
 }
 
@@ -388,7 +388,7 @@ static void replace_body(struct ouro_ctx *ctx, struct task *task, enum ouro_codi
 	held->body = (struct ouro_slice){ task->out->data, (size_t)task->len, task->out };
 	task->out = NULL;
 	ouro_counter_add(&ctx->worker->loop.counters.bytes_rendered, (uint64_t)task->len);
-	count(ctx, bytes, (uint64_t)task->len);
+	count(ctx->worker, bytes, (uint64_t)task->len);
 }
 
 bool ouro_compress_waits(const struct ouro_ctx *ctx, unsigned status, struct ouro_str content_type,
@@ -457,7 +457,7 @@ bool ouro_compress_begin(struct ouro_ctx *ctx, unsigned status, struct ouro_str 
 	return false;
 }
 
-static int run_stream(struct ouro_ctx *ctx, struct ouro_str data, enum ouro_flush flush)
+static int run_outlet(const struct ouro_outlet *outlet, struct ouro_str data, enum ouro_flush flush)
 {
 	char out[OURO_INLINE_BODY_BYTES_MAX];
 	const uint64_t in = data.len;
@@ -467,13 +467,20 @@ static int run_stream(struct ouro_ctx *ctx, struct ouro_str data, enum ouro_flus
 	int err = 0;
 
 	do {
-		step = ouro_encoder_run(ctx->encoder, &data, flush, out, sizeof(out), &len);
+		step = ouro_encoder_run(outlet->encoder, &data, flush, out, sizeof(out), &len);
 		sum += len;
 		if (len > 0)
-			err = ouro_answer_write_inline(ctx, ouro_str(out, len));
+			err = ouro_outlet_copy(outlet, ouro_str(out, len));
 	} while (step == OURO_ENCODE_FULL && !err);
-	count(ctx, in, sum);
+	count(outlet->worker, in, sum);
 	return step == OURO_ENCODE_FAILED ? -ENOMEM : err;
+}
+
+static int run_stream(struct ouro_ctx *ctx, struct ouro_str data, enum ouro_flush flush)
+{
+	const struct ouro_outlet outlet = ouro_outlet_of(ctx);
+
+	return run_outlet(&outlet, data, flush);
 }
 
 /* Who may not wait any more goes on without, as it would if nothing were compressed. */
@@ -521,9 +528,9 @@ int ouro_compress_write(struct ouro_ctx *ctx, struct ouro_str data)
 	return err ? err : run_stream(ctx, data, OURO_FLUSH_SYNC);
 }
 
-int ouro_compress_push(struct ouro_ctx *ctx, struct ouro_str data, bool flush)
+int ouro_compress_push(const struct ouro_outlet *outlet, struct ouro_str data, bool flush)
 {
-	return run_stream(ctx, data, flush ? OURO_FLUSH_SYNC : OURO_FLUSH_NONE);
+	return run_outlet(outlet, data, flush ? OURO_FLUSH_SYNC : OURO_FLUSH_NONE);
 }
 
 /* A part of a file that is read by another thread. */

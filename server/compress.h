@@ -13,6 +13,8 @@ enum {
 	OURO_COMPRESS_STACK_BYTES_MIN = 32 * 1024,
 };
 
+struct ouro_outlet;
+
 /* A body that was compressed, or would have been. */
 struct ouro_compressed {
 	struct ouro_slice
@@ -54,7 +56,7 @@ int ouro_compress_write(struct ouro_ctx *ctx, struct ouro_str data);
 
 /* Encodes @data into the stream at once, however much it is; with @flush, so that the client can decode all
  * that was written. 0 or a negative errno as above. */
-int ouro_compress_push(struct ouro_ctx *ctx, struct ouro_str data, bool flush);
+int ouro_compress_push(const struct ouro_outlet *outlet, struct ouro_str data, bool flush);
 
 /* The same as ouro_compress_write() with a range of a file, which is read piece by piece. */
 int ouro_compress_write_file(struct ouro_ctx *ctx, struct ouro_buf *file, uint64_t offset,

@@ -406,6 +406,12 @@ void ouro_h1_advance(struct ouro_ctx *ctx)
 		return;
 	}
 	keep_input(ctx);
+	if (ctx->events && ouro_event_stream_may_park(ctx)) {
+		drop_input(ctx);
+		ouro_event_stream_park(ctx);
+		ouro_exchange_destroy(ctx);
+		return;
+	}
 	if (ctx->request == OURO_REQUEST_HEAD)
 		ouro_stream_check_at(stream,
 				     stream->stamp_ms + options_of(worker)->head_timeout_ms);
@@ -544,18 +550,26 @@ static void idle_on_open(struct ouro_stream *stream)
 		ouro_hooks_run_for(worker, stream, OURO_HOOK_CONNECT);
 }
 
+struct ouro_ctx *ouro_h1_activate(struct ouro_worker *worker, struct ouro_stream *stream)
+{
+	struct ouro_ctx *ctx = ouro_exchange_create(worker, stream);
+
+	if (!ctx)
+		return NULL;
+	stream->events = &active_events;
+	stream->user = ctx;
+	stream->stamp_ms = now_ms(worker);
+	return ctx;
+}
+
 static void idle_on_input(struct ouro_stream *stream, struct ouro_slice slice)
 {
-	struct ouro_worker *worker = stream->user;
-	struct ouro_ctx *ctx = ouro_exchange_create(worker, stream);
+	struct ouro_ctx *ctx = ouro_h1_activate(stream->user, stream);
 
 	if (!ctx) {
 		ouro_stream_close(stream, OURO_CLOSE_ABORT);
 		return;
 	}
-	stream->events = &active_events;
-	stream->user = ctx;
-	stream->stamp_ms = now_ms(worker);
 	ctx->in = slice;
 	ouro_h1_advance(ctx);
 }

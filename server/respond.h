@@ -46,18 +46,31 @@ int ouro_answer_write_compressed(struct ouro_ctx *ctx, unsigned status,
 /* Lets go of what @held refers to (respond.c). */
 void ouro_answer_drop_body(struct ouro_held *held);
 
+/* Where pieces of a begun body go, whoever they are of: an exchange, or an event stream that has none. */
+struct ouro_outlet {
+	struct ouro_worker *worker;
+	struct ouro_stream *stream;
+	struct ouro_encoder *encoder; /* NULL: they go as they are */
+	bool chunked;
+};
+
+static inline struct ouro_outlet ouro_outlet_of(const struct ouro_ctx *ctx)
+{
+	return (struct ouro_outlet){ ctx->worker, ctx->stream, ctx->encoder, ctx->chunked };
+}
+
+/* A piece in its framing, and not encoded: its buffer is referenced. 0 or a negative errno. */
+int ouro_outlet_write(const struct ouro_outlet *outlet, struct ouro_slice slice);
+
+/* Likewise, of at most OURO_INLINE_BODY_BYTES_MAX, copied. 0 or -ENOTCONN. */
+int ouro_outlet_copy(const struct ouro_outlet *outlet, struct ouro_str data);
+
 /* Adds to a begun body: @slice, or @len bytes from @offset of @file. Errors as ouro_write(). The reference
  * of the buffer goes, before the writer waits: one that is told too often that it is over panics
  * there, and what is on its stack is lost. */
 int ouro_answer_write_taken(struct ouro_ctx *ctx, struct ouro_slice slice);
 int ouro_answer_write_file(struct ouro_ctx *ctx, struct ouro_buf *file, uint64_t offset,
 			   uint64_t len);
-
-/* A piece of a begun body in its framing: its buffer is referenced. 0 or a negative errno. */
-int ouro_answer_write_framed(struct ouro_ctx *ctx, struct ouro_slice slice);
-
-/* A piece of at most OURO_INLINE_BODY_BYTES_MAX of a begun body, in its framing, copied. 0 or -ENOTCONN. */
-int ouro_answer_write_inline(struct ouro_ctx *ctx, struct ouro_str data);
 
 /* Copies a short piece of framing, or of a body, behind the output. 0 or -ENOTCONN. */
 int ouro_answer_write_copy(struct ouro_ctx *ctx, const char *data, size_t len);

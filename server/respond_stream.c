@@ -101,43 +101,47 @@ int ouro_begin(struct ouro_ctx *ctx, unsigned status, const char *content_type, 
 	return err;
 }
 
-int ouro_answer_write_copy(struct ouro_ctx *ctx, const char *data, size_t len)
+static int write_copy(struct ouro_stream *stream, const char *data, size_t len)
 {
-	char *out = ouro_stream_reserve(ctx->stream, len);
+	char *out = ouro_stream_reserve(stream, len);
 
 	if (!out)
 		return -ENOTCONN;
 	memcpy(out, data, len);
-	ouro_stream_commit(ctx->stream, len);
+	ouro_stream_commit(stream, len);
 	return 0;
 }
 
+int ouro_answer_write_copy(struct ouro_ctx *ctx, const char *data, size_t len)
+{
+	return write_copy(ctx->stream, data, len);
+}
+
 /* The framing around a piece of @len bytes. 0 or -ENOTCONN. */
-static int begin_piece(struct ouro_ctx *ctx, uint64_t len)
+static int begin_piece(const struct ouro_outlet *outlet, uint64_t len)
 {
 	char chunk_head[OURO_HTTP1_CHUNK_HEAD_BYTES_MAX];
 
-	if (!ctx->chunked)
+	if (!outlet->chunked)
 		return 0;
-	return ouro_answer_write_copy(ctx, chunk_head,
-				      ouro_http1_write_chunk_head(len, chunk_head));
+	return write_copy(outlet->stream, chunk_head, ouro_http1_write_chunk_head(len, chunk_head));
 }
 
-static int end_piece(struct ouro_ctx *ctx)
+static int end_piece(const struct ouro_outlet *outlet)
 {
 	struct ouro_str chunk_end = OURO_HTTP1_CHUNK_END;
 
-	return ctx->chunked ? ouro_answer_write_copy(ctx, chunk_end.ptr, chunk_end.len) : 0;
+	return outlet->chunked ? write_copy(outlet->stream, chunk_end.ptr, chunk_end.len) : 0;
 }
 
-int ouro_answer_write_framed(struct ouro_ctx *ctx, struct ouro_slice slice)
+int ouro_outlet_write(const struct ouro_outlet *outlet, struct ouro_slice slice)
 {
-	int err = begin_piece(ctx, slice.len);
+	int err = begin_piece(outlet, slice.len);
 
 	if (!err)
-		err = ouro_stream_write(ctx->stream, slice);
+		err = ouro_stream_write(outlet->stream, slice);
 	if (!err)
-		err = end_piece(ctx);
+		err = end_piece(outlet);
 	return err == -EPIPE ? -ENOTCONN : err;
 }
 
@@ -159,24 +163,24 @@ int ouro_answer_may_write(struct ouro_ctx *ctx, uint64_t bytes)
 }
 
 /* As one reservation. */
-int ouro_answer_write_inline(struct ouro_ctx *ctx, struct ouro_str data)
+int ouro_outlet_copy(const struct ouro_outlet *outlet, struct ouro_str data)
 {
 	struct ouro_str chunk_end = OURO_HTTP1_CHUNK_END;
-	char *out = ouro_stream_reserve(ctx->stream,
+	char *out = ouro_stream_reserve(outlet->stream,
 					data.len + OURO_HTTP1_CHUNK_HEAD_BYTES_MAX + chunk_end.len);
 	size_t len = 0;
 
 	if (!out)
 		return -ENOTCONN;
-	if (ctx->chunked)
+	if (outlet->chunked)
 		len = ouro_http1_write_chunk_head(data.len, out);
 	memcpy(out + len, data.ptr, data.len);
 	len += data.len;
-	if (ctx->chunked) {
+	if (outlet->chunked) {
 		memcpy(out + len, chunk_end.ptr, chunk_end.len);
 		len += chunk_end.len;
 	}
-	ouro_stream_commit(ctx->stream, len);
+	ouro_stream_commit(outlet->stream, len);
 	return 0;
 }
 
@@ -198,6 +202,7 @@ int ouro_answer_after_write(struct ouro_ctx *ctx, int err)
 /* Queues @slice, of a begun body. Whether anything of it was, or should have been, goes into @wrote. */
 static int put_slice(struct ouro_ctx *ctx, struct ouro_slice slice, bool *wrote)
 {
+	const struct ouro_outlet outlet = ouro_outlet_of(ctx);
 	int err = ouro_answer_may_write(ctx, slice.len);
 
 	*wrote = !err && slice.len > 0 && !ctx->bodyless;
@@ -207,7 +212,7 @@ static int put_slice(struct ouro_ctx *ctx, struct ouro_slice slice, bool *wrote)
 	if (!*wrote)
 		return 0;
 	return ctx->encoder ? ouro_compress_write(ctx, ouro_str(slice.ptr, slice.len))
-			    : ouro_answer_write_framed(ctx, slice);
+			    : ouro_outlet_write(&outlet, slice);
 }
 
 int ouro_answer_write_taken(struct ouro_ctx *ctx, struct ouro_slice slice)
@@ -228,6 +233,7 @@ int ouro_write_slice(struct ouro_ctx *ctx, struct ouro_slice slice)
 static int put_file(struct ouro_ctx *ctx, struct ouro_buf *file, uint64_t offset, uint64_t len,
 		    bool *wrote)
 {
+	const struct ouro_outlet outlet = ouro_outlet_of(ctx);
 	int err = ouro_answer_may_write(ctx, len);
 
 	*wrote = !err && len > 0 && !ctx->bodyless;
@@ -238,11 +244,11 @@ static int put_file(struct ouro_ctx *ctx, struct ouro_buf *file, uint64_t offset
 		return 0;
 	if (ctx->encoder)
 		return ouro_compress_write_file(ctx, file, offset, len);
-	err = begin_piece(ctx, len);
+	err = begin_piece(&outlet, len);
 	if (!err)
 		err = ouro_stream_write_file(ctx->stream, file, offset, len);
 	if (!err)
-		err = end_piece(ctx);
+		err = end_piece(&outlet);
 	return err == -EPIPE ? -ENOTCONN : err;
 }
 
@@ -258,6 +264,7 @@ int ouro_answer_write_file(struct ouro_ctx *ctx, struct ouro_buf *file, uint64_t
 
 int ouro_write(struct ouro_ctx *ctx, struct ouro_str data)
 {
+	const struct ouro_outlet outlet = ouro_outlet_of(ctx);
 	struct ouro_slice slice = { data.ptr, data.len, NULL };
 	int err = ouro_answer_may_write(ctx, data.len);
 
@@ -265,7 +272,7 @@ int ouro_write(struct ouro_ctx *ctx, struct ouro_str data)
 		return ouro_write_slice(ctx, slice);
 	if (data.len <= OURO_INLINE_BODY_BYTES_MAX) {
 		ctx->length_left -= ctx->length_known ? data.len : 0;
-		return ouro_answer_after_write(ctx, ouro_answer_write_inline(ctx, data));
+		return ouro_answer_after_write(ctx, ouro_outlet_copy(&outlet, data));
 	}
 	slice.buf = ouro_answer_copy_body(ctx, data);
 	if (!slice.buf)

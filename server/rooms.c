@@ -271,7 +271,7 @@ static struct ouro_subscriber *find_subscriber(struct ouro_ctx *ctx)
 {
 	if (ctx->ws)
 		return &ctx->ws->subscriber;
-	return ctx->events ? ouro_event_stream_subscriber(ctx->events) : NULL;
+	return ctx->events ? &ctx->events->subscriber : NULL;
 }
 
 static int choose_frames(const struct ouro_ws_conn *conn, struct ouro_subscription_options *options)

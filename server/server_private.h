@@ -131,6 +131,9 @@ extern const struct ouro_stream_events ouro_h1_idle_events;
  * afterwards. */
 void ouro_h1_advance(struct ouro_ctx *ctx);
 
+/* An exchange for @stream, which has none and is its from now on; NULL: out of memory. */
+struct ouro_ctx *ouro_h1_activate(struct ouro_worker *worker, struct ouro_stream *stream);
+
 /* Whether what is left of the body, as far as is known, may be dropped for the connection to go on. */
 bool ouro_h1_may_drain(const struct ouro_ctx *ctx);
 

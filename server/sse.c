@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdlib.h>
 
 enum {
 	/* Encoded on the stack, and copied into the output at once, where the client keeps up. */
@@ -18,22 +19,9 @@ enum {
 /* An event, so that the client's code can be told. */
 static const char gap_event[] = "event: gap\ndata: \n\n";
 
-struct ouro_event_stream {
-	struct ouro_ctx *ctx;
-	struct ouro_subscriber subscriber;
-	struct ouro_timer heartbeat;
-	bool keep_open;
-	struct ouro_sse_session session;
-};
-
-size_t ouro_event_stream_bytes(void)
+static uint32_t now_ms(const struct ouro_worker *worker)
 {
-	return sizeof(struct ouro_event_stream);
-}
-
-static uint32_t now_ms(const struct ouro_ctx *ctx)
-{
-	return (uint32_t)(ctx->worker->loop.now_ns / 1000000);
+	return ouro_loop_ms(&worker->loop);
 }
 
 static bool is_on_fiber(const struct ouro_ctx *ctx)
@@ -41,31 +29,64 @@ static bool is_on_fiber(const struct ouro_ctx *ctx)
 	return ouro_fiber_current(&ctx->worker->fibers) != NULL;
 }
 
+static struct ouro_event_kind *kind_of(const struct ouro_event_stream *events)
+{
+	return (struct ouro_event_kind *)(void *)((char *)(uintptr_t)events->session.kind -
+						  offsetof(struct ouro_event_kind, sessions));
+}
+
+struct ouro_worker *ouro_event_stream_worker(const struct ouro_event_stream *events)
+{
+	return kind_of(events)->worker;
+}
+
+/* Resets the connection. */
+static void abort_stream(struct ouro_event_stream *events)
+{
+	if (events->ctx)
+		ouro_abort(events->ctx);
+	else
+		ouro_stream_close(events->stream, OURO_CLOSE_ABORT);
+}
+
 /* ---- What the session writes to ---- */
 
-static int write_event(void *writer, struct ouro_slice slice)
+static const struct ouro_event_stream *events_of_session(const struct ouro_sse_session *session)
 {
-	struct ouro_ctx *ctx = writer;
+	return (const struct ouro_event_stream *)(const void *)((const char *)session -
+								offsetof(struct ouro_event_stream,
+									 session));
+}
 
-	if (ctx->encoder)
-		return ouro_compress_push(ctx, ouro_str(slice.ptr, slice.len), false);
+static struct ouro_outlet outlet_of(const struct ouro_event_stream *events)
+{
+	if (events->ctx)
+		return ouro_outlet_of(events->ctx);
+	return (struct ouro_outlet){ ouro_event_stream_worker(events), events->stream,
+				     events->encoder, events->chunked };
+}
+
+static int write_event(struct ouro_sse_session *session, struct ouro_slice slice)
+{
+	const struct ouro_outlet outlet = outlet_of(events_of_session(session));
+
+	if (outlet.encoder)
+		return ouro_compress_push(&outlet, ouro_str(slice.ptr, slice.len), false);
 	if (slice.len <= OURO_INLINE_STATIC_BYTES_MAX)
-		return ouro_answer_write_inline(ctx, ouro_str(slice.ptr, slice.len));
-	return ouro_answer_write_framed(ctx, slice);
+		return ouro_outlet_copy(&outlet, ouro_str(slice.ptr, slice.len));
+	return ouro_outlet_write(&outlet, slice);
 }
 
-static int flush_events(void *writer)
+static int flush_events(struct ouro_sse_session *session)
 {
-	struct ouro_ctx *ctx = writer;
+	const struct ouro_outlet outlet = outlet_of(events_of_session(session));
 
-	return ctx->encoder ? ouro_compress_push(ctx, OURO_STR(""), true) : 0;
+	return outlet.encoder ? ouro_compress_push(&outlet, OURO_STR(""), true) : 0;
 }
 
-static size_t pending_bytes(void *writer)
+static size_t pending_bytes(const struct ouro_sse_session *session)
 {
-	const struct ouro_ctx *ctx = writer;
-
-	return ouro_stream_pending(ctx->stream);
+	return ouro_stream_pending(events_of_session(session)->stream);
 }
 
 static const struct ouro_sse_writer_ops writer_ops = {
@@ -74,38 +95,22 @@ static const struct ouro_sse_writer_ops writer_ops = {
 	.pending = pending_bytes,
 };
 
-/* ---- Heartbeats ---- */
+/* ---- Kinds ---- */
 
-static int set_heartbeat(struct ouro_event_stream *events)
+static bool is_kind(const struct ouro_event_kind *kind, const struct ouro_sse_options *options)
 {
-	struct ouro_loop *loop = &events->ctx->worker->loop;
-	uint32_t due_ms;
-
-	if (!ouro_sse_session_due(&events->session, &due_ms))
-		return 0;
-	return ouro_timer_set(&loop->timers, &events->heartbeat,
-			      loop->now_ns + (due_ms - now_ms(events->ctx)) * UINT64_C(1000000));
+	return kind->given.heartbeat_ms == options->heartbeat_ms &&
+	       kind->given.slow == options->slow &&
+	       kind->given.backlog_count_max == options->backlog_count_max &&
+	       kind->given.backlog_bytes_max == options->backlog_bytes_max;
 }
 
-/* Events only move the time when it is due: the timer looks for itself when it comes. */
-static void on_heartbeat(struct ouro_timer *timer)
-{
-	struct ouro_event_stream *events =
-		(struct ouro_event_stream *)(void *)((char *)timer -
-						     offsetof(struct ouro_event_stream, heartbeat));
-	struct ouro_ctx *ctx = events->ctx;
+/* A program has few of them; one that makes options up for each stream must not have all of them
+ * compared. */
+enum { KINDS_LOOKED_AT = 16 };
 
-	if (ouro_sse_session_tick(&events->session, now_ms(ctx)) || set_heartbeat(events))
-		ouro_abort(ctx);
-	/* What waited may have left with it. */
-	else if (events->session.state == OURO_SSE_ENDED)
-		ouro_end(ctx);
-	ouro_h1_advance(ctx);
-}
-
-/* ---- Beginning ---- */
-
-static int init_session(struct ouro_event_stream *events, const struct ouro_sse_options *options)
+static int kind_get(struct ouro_worker *worker, const struct ouro_sse_options *options,
+		    struct ouro_event_kind **out)
 {
 	const struct ouro_sse_session_options session_options = {
 		.heartbeat_ms = options->heartbeat_ms,
@@ -116,40 +121,114 @@ static int init_session(struct ouro_event_stream *events, const struct ouro_sse_
 		.slow = options->slow,
 		.gap = { gap_event, sizeof(gap_event) - 1, NULL },
 	};
+	struct ouro_event_kind *kind = worker->event_kinds;
+	int err;
 
-	if (options->retry_ms > OURO_SSE_RETRY_MS_MAX)
-		return -EINVAL;
-	return ouro_sse_session_init(&events->session, &writer_ops, events->ctx, &session_options,
-				     now_ms(events->ctx));
+	for (int i = 0; kind && i < KINDS_LOOKED_AT; i++, kind = kind->next)
+		if (is_kind(kind, options)) {
+			kind->uses++;
+			*out = kind;
+			return 0;
+		}
+	kind = malloc(sizeof(*kind));
+	if (!kind)
+		return -ENOMEM;
+	*kind = (struct ouro_event_kind){
+		.next = worker->event_kinds, .worker = worker, .uses = 1, .given = *options
+	};
+	err = ouro_sse_kind_init(&kind->sessions, &writer_ops, &session_options);
+	if (err) {
+		free(kind);
+		return err;
+	}
+	worker->event_kinds = kind;
+	*out = kind;
+	return 0;
 }
+
+static void kind_put(struct ouro_event_kind *kind)
+{
+	struct ouro_event_kind **at = &kind->worker->event_kinds;
+
+	if (--kind->uses > 0)
+		return;
+	while (*at != kind)
+		at = &(*at)->next;
+	*at = kind->next;
+	ouro_sse_kind_fini(&kind->sessions);
+	free(kind);
+}
+
+/* ---- Heartbeats ---- */
+
+static int set_heartbeat(struct ouro_event_stream *events)
+{
+	struct ouro_loop *loop = &ouro_event_stream_worker(events)->loop;
+	uint32_t due_ms;
+
+	if (!ouro_sse_session_due(&events->session, &due_ms))
+		return 0;
+	return ouro_timer_set(&loop->timers, &events->heartbeat,
+			      loop->now_ns + (due_ms - ouro_loop_ms(loop)) * UINT64_C(1000000));
+}
+
+/* Events only move the time when it is due: the timer looks for itself when it comes. */
+static void on_heartbeat(struct ouro_timer *timer)
+{
+	struct ouro_event_stream *events =
+		(struct ouro_event_stream *)(void *)((char *)timer -
+						     offsetof(struct ouro_event_stream, heartbeat));
+	struct ouro_ctx *ctx = events->ctx;
+	uint32_t now = now_ms(ouro_event_stream_worker(events));
+
+	if (ouro_sse_session_tick(&events->session, now) || set_heartbeat(events))
+		abort_stream(events);
+	/* What waited may have left with it. */
+	else if (ctx && events->session.state == OURO_SSE_ENDED)
+		ouro_end(ctx);
+	if (ctx)
+		ouro_h1_advance(ctx);
+}
+
+/* ---- Beginning ---- */
 
 static struct ouro_event_stream *create(struct ouro_ctx *ctx,
 					const struct ouro_sse_options *options, int *err)
 {
-	struct ouro_event_stream *events = ouro_pool_get(&ctx->worker->event_streams);
+	struct ouro_event_stream *events;
+	struct ouro_event_kind *kind;
 
-	*err = -ENOMEM;
-	if (!events)
+	*err = options->retry_ms > OURO_SSE_RETRY_MS_MAX ? -EINVAL
+							 : kind_get(ctx->worker, options, &kind);
+	if (*err)
 		return NULL;
+	events = ouro_pool_get(&ctx->worker->event_streams);
+	if (!events) {
+		kind_put(kind);
+		*err = -ENOMEM;
+		return NULL;
+	}
 	*events = (struct ouro_event_stream){
 		.ctx = ctx,
+		.stream = ctx->stream,
 		.heartbeat = { .on_due = on_heartbeat },
 		.keep_open = options->keep_open,
 	};
-	*err = init_session(events, options);
-	if (!*err)
-		return events;
-	ouro_pool_put(&ctx->worker->event_streams, events);
-	return NULL;
+	ouro_sse_session_init(&events->session, &kind->sessions, now_ms(ctx->worker));
+	return events;
 }
 
-static void destroy(struct ouro_event_stream *events)
+void ouro_event_stream_destroy(struct ouro_event_stream *events)
 {
-	struct ouro_worker *worker = events->ctx->worker;
+	struct ouro_event_kind *kind = kind_of(events);
+	struct ouro_worker *worker = kind->worker;
 
+	ouro_rooms_leave(&events->subscriber);
 	ouro_timer_stop(&worker->loop.timers, &events->heartbeat);
 	ouro_sse_session_fini(&events->session);
+	ouro_coders_put_encoder(&worker->coders, events->encoder);
 	ouro_pool_put(&worker->event_streams, events);
+	kind_put(kind);
 }
 
 static bool has_cache_control(const struct ouro_ctx *ctx)
@@ -183,7 +262,7 @@ static int send_retry(struct ouro_event_stream *events, uint32_t retry_ms)
 
 	if (err)
 		return err;
-	err = ouro_sse_session_send(&events->session, &encoded, now_ms(events->ctx));
+	err = ouro_sse_session_send(&events->session, &encoded, now_ms(events->ctx->worker));
 	ouro_buf_unref(encoded.bytes.buf);
 	return err;
 }
@@ -195,7 +274,7 @@ static int attach(struct ouro_ctx *ctx, struct ouro_event_stream *events, uint32
 
 	ctx->events = events;
 	/* Hooks may have waited. */
-	events->session.wrote_ms = now_ms(ctx);
+	events->session.wrote_ms = now_ms(ctx->worker);
 	err = set_heartbeat(events);
 	if (!err && retry_ms > 0)
 		err = send_retry(events, retry_ms);
@@ -221,7 +300,7 @@ int ouro_sse_begin(struct ouro_ctx *ctx, const struct ouro_sse_options *given)
 	err = begin_answer(ctx);
 	if (!err && !ctx->bodyless)
 		return attach(ctx, events, options.retry_ms);
-	destroy(events);
+	ouro_event_stream_destroy(events);
 	return err;
 }
 
@@ -241,12 +320,13 @@ int ouro_event_stream_may_send(struct ouro_ctx *ctx)
 }
 
 /* Gives @event to the session, and counts what became of it. */
-static int hand(struct ouro_ctx *ctx, const struct ouro_sse_encoded *event)
+static int hand(struct ouro_event_stream *events, const struct ouro_sse_encoded *event)
 {
-	struct ouro_counters *counters = &ctx->worker->loop.counters;
-	struct ouro_sse_session *session = &ctx->events->session;
+	struct ouro_worker *worker = ouro_event_stream_worker(events);
+	struct ouro_counters *counters = &worker->loop.counters;
+	struct ouro_sse_session *session = &events->session;
 	uint64_t dropped_before = session->dropped_count;
-	int err = ouro_sse_session_send(session, event, now_ms(ctx));
+	int err = ouro_sse_session_send(session, event, now_ms(worker));
 
 	ouro_counter_add(&counters->events_sent, err == 0);
 	ouro_counter_add(&counters->events_dropped, session->dropped_count - dropped_before);
@@ -272,7 +352,7 @@ static int send_small(struct ouro_ctx *ctx, const struct ouro_sse_event *event)
 	if (len < 0)
 		return (int)len;
 	encoded.bytes.len = (size_t)len;
-	return settle(ctx, hand(ctx, &encoded));
+	return settle(ctx, hand(ctx->events, &encoded));
 }
 
 static int send_encoded(struct ouro_ctx *ctx, const struct ouro_sse_encoded *event)
@@ -280,7 +360,7 @@ static int send_encoded(struct ouro_ctx *ctx, const struct ouro_sse_encoded *eve
 	int err;
 
 	for (;;) {
-		err = settle(ctx, hand(ctx, event));
+		err = settle(ctx, hand(ctx->events, event));
 		if (err != -EAGAIN || !is_on_fiber(ctx))
 			return err;
 		err = ouro_ctx_suspend(ctx, OURO_WAITING_DRAIN);
@@ -325,11 +405,6 @@ uint64_t ouro_sse_dropped(const struct ouro_ctx *ctx)
 
 /* ---- What does not wait ---- */
 
-struct ouro_subscriber *ouro_event_stream_subscriber(struct ouro_event_stream *events)
-{
-	return &events->subscriber;
-}
-
 static struct ouro_event_stream *events_of(struct ouro_subscriber *subscriber)
 {
 	return (struct ouro_event_stream *)(void *)((char *)subscriber -
@@ -341,16 +416,17 @@ bool ouro_event_stream_deliver(struct ouro_subscriber *subscriber,
 {
 	struct ouro_event_stream *events = events_of(subscriber);
 	struct ouro_sse_session *session = &events->session;
-	struct ouro_ctx *ctx = events->ctx;
-	int err = hand(ctx, event);
+	int err = hand(events, event);
 
 	if (session->state == OURO_SSE_FAILED) {
-		ouro_abort(ctx);
+		abort_stream(events);
 		return false;
 	}
 	if (err == -EAGAIN || err == -ENOMEM) {
+		struct ouro_worker *worker = ouro_event_stream_worker(events);
+
 		ouro_sse_session_skip(session);
-		ouro_counter_add(&ctx->worker->loop.counters.events_dropped, 1);
+		ouro_counter_add(&worker->loop.counters.events_dropped, 1);
 	}
 	return true;
 }
@@ -370,7 +446,7 @@ bool ouro_event_stream_is_kept(const struct ouro_ctx *ctx)
 
 	if (!events)
 		return false;
-	switch (events->session.state) {
+	switch ((enum ouro_sse_state)events->session.state) {
 	case OURO_SSE_OPEN:
 		return events->keep_open || events->subscriber.memberships;
 	case OURO_SSE_ENDING:
@@ -395,7 +471,7 @@ void ouro_event_stream_on_drain(struct ouro_ctx *ctx)
 {
 	struct ouro_sse_session *session = &ctx->events->session;
 
-	if (ouro_sse_session_drain(session, now_ms(ctx)))
+	if (ouro_sse_session_drain(session, now_ms(ctx->worker)))
 		ouro_abort(ctx);
 	else if (session->state == OURO_SSE_ENDED)
 		ouro_end(ctx);
@@ -407,7 +483,6 @@ void ouro_event_stream_drop(struct ouro_ctx *ctx)
 
 	if (!events)
 		return;
-	ouro_rooms_leave(&events->subscriber);
 	ctx->events = NULL;
-	destroy(events);
+	ouro_event_stream_destroy(events);
 }

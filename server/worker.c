@@ -87,7 +87,7 @@ static void drain_conn(struct ouro_stream *stream)
 {
 	struct ouro_ctx *ctx = stream->user;
 
-	if (ouro_ws_drain(stream))
+	if (ouro_ws_drain(stream) || ouro_event_stream_drain(stream))
 		return;
 	if (stream->events == &ouro_h1_idle_events) {
 		ouro_stream_close(stream, OURO_CLOSE_FLUSH);
@@ -177,7 +177,7 @@ static void init_pools(struct ouro_worker *worker)
 	ouro_pool_init(&worker->inq_items, sizeof(struct ouro_inq_item));
 	ouro_pool_init(&worker->polls, ouro_poll_wait_bytes());
 	ouro_pool_init(&worker->handed_over, ouro_handed_over_bytes());
-	ouro_pool_init(&worker->event_streams, ouro_event_stream_bytes());
+	ouro_pool_init(&worker->event_streams, sizeof(struct ouro_event_stream));
 	ouro_pool_init(&worker->memberships, ouro_membership_bytes());
 	ouro_ws_open_worker(worker);
 }

@@ -49,9 +49,10 @@ struct ouro_worker {
 	struct ouro_pool ws_queued;     /* messages that their handlers have yet to take */
 	struct ouro_ws_loop ws;
 	struct ouro_ws_kind *ws_kinds; /* of those that are open (server/ws.h) */
-	void *ws_spare;            /* memory for the exchange of an on_close; NULL: none has one */
-	struct ouro_pipes pipes;   /* for bodies that are saved */
-	struct ouro_fibers fibers; /* handlers run on these */
+	void *ws_spare; /* memory for the exchange of an on_close; NULL: none has one */
+	struct ouro_event_kind *event_kinds; /* of those that are open (server/sse.h) */
+	struct ouro_pipes pipes;             /* for bodies that are saved */
+	struct ouro_fibers fibers;           /* handlers run on these */
 	struct ouro_file_cache *
 		*file_caches;   /* files of the program's own, then of each directory */
 	struct ouro_refs *refs; /* names that were given out */

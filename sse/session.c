@@ -15,6 +15,15 @@ struct ouro_sse_waiting {
 	bool is_after_gap;
 };
 
+/* A ring. */
+struct ouro_sse_backlog {
+	uint32_t room;  /* a power of two */
+	uint32_t first; /* index of the oldest */
+	uint32_t slots; /* from the oldest to the newest, replaced ones between them included */
+	size_t bytes;   /* of what waits */
+	struct ouro_sse_waiting ring[];
+};
+
 static bool is_due(uint32_t now_ms, uint32_t due_ms)
 {
 	return (int32_t)(now_ms - due_ms) >= 0;
@@ -31,51 +40,62 @@ static void set_state(struct ouro_sse_session *session, enum ouro_sse_state stat
 		break;
 	case OURO_SSE_ENDED:
 		assert(session->state == OURO_SSE_ENDING);
-		assert(session->slots == 0);
+		assert(!session->backlog);
 		break;
 	case OURO_SSE_FAILED:
 		assert(session->state != OURO_SSE_ENDED);
 		break;
 	}
-	session->state = state;
+	session->state = (uint8_t)state;
 }
 
 /* ---- The backlog ---- */
 
-static struct ouro_sse_waiting *slot(const struct ouro_sse_session *session, uint32_t index)
+static uint32_t slot_count(const struct ouro_sse_session *session)
 {
-	assert(index < session->slots);
-	return &session->ring[(session->first + index) & (session->room - 1)];
+	return session->backlog ? session->backlog->slots : 0;
 }
 
-/* An idle session holds no ring, so that ten thousand that were slow once cost nothing. */
-static void free_empty_ring(struct ouro_sse_session *session)
+uint32_t ouro_sse_session_room(const struct ouro_sse_session *session)
 {
-	if (session->slots > 0)
+	return session->backlog ? session->backlog->room : 0;
+}
+
+static struct ouro_sse_waiting *slot(const struct ouro_sse_session *session, uint32_t index)
+{
+	struct ouro_sse_backlog *backlog = session->backlog;
+
+	assert(index < backlog->slots);
+	return &backlog->ring[(backlog->first + index) & (backlog->room - 1)];
+}
+
+/* An idle session holds none, so that ten thousand that were slow once cost nothing. */
+static void free_empty_backlog(struct ouro_sse_session *session)
+{
+	if (slot_count(session) > 0)
 		return;
-	free(session->ring);
-	session->ring = NULL;
-	session->room = 0;
-	session->first = 0;
+	free(session->backlog);
+	session->backlog = NULL;
 }
 
 static void remove_first(struct ouro_sse_session *session)
 {
+	struct ouro_sse_backlog *backlog = session->backlog;
 	struct ouro_sse_waiting *first = slot(session, 0);
 
 	if (first->bytes.ptr) {
 		session->waiting_count--;
-		session->waiting_bytes -= first->bytes.len;
+		backlog->bytes -= first->bytes.len;
 		ouro_buf_unref(first->bytes.buf);
 	}
-	session->first = (session->first + 1) & (session->room - 1);
-	session->slots--;
+	backlog->first = (backlog->first + 1) & (backlog->room - 1);
+	backlog->slots--;
 }
 
 /* After it the oldest slot, if there is one, is an event. */
 static void remove_replaced(struct ouro_sse_session *session)
 {
-	while (session->slots > 0 && !slot(session, 0)->bytes.ptr)
+	while (slot_count(session) > 0 && !slot(session, 0)->bytes.ptr)
 		remove_first(session);
 }
 
@@ -84,7 +104,7 @@ static void drop_oldest(struct ouro_sse_session *session)
 	remove_first(session);
 	remove_replaced(session);
 	session->dropped_count++;
-	if (session->slots > 0)
+	if (slot_count(session) > 0)
 		slot(session, 0)->is_after_gap = true;
 	else
 		session->is_after_gap = true;
@@ -92,9 +112,9 @@ static void drop_oldest(struct ouro_sse_session *session)
 
 static void drop_all(struct ouro_sse_session *session)
 {
-	while (session->slots > 0)
+	while (slot_count(session) > 0)
 		remove_first(session);
-	free_empty_ring(session);
+	free_empty_backlog(session);
 }
 
 /* Moves events over slots that were replaced. */
@@ -102,45 +122,49 @@ static void close_ranks(struct ouro_sse_session *session)
 {
 	uint32_t kept = 0;
 
-	for (uint32_t i = 0; i < session->slots; i++)
+	for (uint32_t i = 0; i < session->backlog->slots; i++)
 		if (slot(session, i)->bytes.ptr)
 			*slot(session, kept++) = *slot(session, i);
-	session->slots = kept;
+	session->backlog->slots = kept;
 }
 
 static int make_room(struct ouro_sse_session *session)
 {
-	uint32_t room = session->room ? session->room * 2 : RING_ROOM_MIN;
-	struct ouro_sse_waiting *ring;
+	struct ouro_sse_backlog *old = session->backlog, *backlog;
+	uint32_t slots = old ? old->slots : 0, room = old ? old->room * 2 : RING_ROOM_MIN;
 
-	if (session->slots < session->room)
+	if (old && slots < old->room)
 		return 0;
 	/* A ring that has the room for all that may wait is only closed up. */
-	if (session->waiting_count < session->slots / 2 ||
-	    (session->waiting_count < session->slots &&
-	     session->room >= session->options.backlog_count_max)) {
+	if (session->waiting_count < slots / 2 ||
+	    (session->waiting_count < slots &&
+	     old->room >= session->kind->options.backlog_count_max)) {
 		close_ranks(session);
 		return 0;
 	}
-	ring = malloc(room * sizeof(*ring));
-	if (!ring)
+	backlog = malloc(sizeof(*backlog) + room * sizeof(backlog->ring[0]));
+	if (!backlog)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < session->slots; i++)
-		ring[i] = *slot(session, i);
-	free(session->ring);
-	session->ring = ring;
-	session->room = room;
-	session->first = 0;
+	for (uint32_t i = 0; i < slots; i++)
+		backlog->ring[i] = *slot(session, i);
+	backlog->room = room;
+	backlog->first = 0;
+	backlog->slots = slots;
+	backlog->bytes = old ? old->bytes : 0;
+	free(old);
+	session->backlog = backlog;
 	return 0;
 }
 
 static bool fits(const struct ouro_sse_session *session, size_t bytes)
 {
-	size_t bytes_max = session->options.backlog_bytes_max;
+	const struct ouro_sse_session_options *options = &session->kind->options;
+	size_t waiting_bytes = session->backlog ? session->backlog->bytes : 0;
 
 	return session->waiting_count == 0 ||
-	       (session->waiting_count < session->options.backlog_count_max &&
-		session->waiting_bytes < bytes_max && bytes <= bytes_max - session->waiting_bytes);
+	       (session->waiting_count < options->backlog_count_max &&
+		waiting_bytes < options->backlog_bytes_max &&
+		bytes <= options->backlog_bytes_max - waiting_bytes);
 }
 
 static int wait(struct ouro_sse_session *session, const struct ouro_sse_encoded *event)
@@ -149,8 +173,8 @@ static int wait(struct ouro_sse_session *session, const struct ouro_sse_encoded 
 
 	if (err)
 		return err;
-	session->slots++;
-	*slot(session, session->slots - 1) = (struct ouro_sse_waiting){
+	session->backlog->slots++;
+	*slot(session, session->backlog->slots - 1) = (struct ouro_sse_waiting){
 		.bytes = event->bytes,
 		.key = event->key,
 		.is_after_gap = session->is_after_gap,
@@ -158,7 +182,7 @@ static int wait(struct ouro_sse_session *session, const struct ouro_sse_encoded 
 	session->is_after_gap = false;
 	ouro_buf_ref(event->bytes.buf);
 	session->waiting_count++;
-	session->waiting_bytes += event->bytes.len;
+	session->backlog->bytes += event->bytes.len;
 	return 0;
 }
 
@@ -168,7 +192,7 @@ static struct ouro_sse_waiting *find_key(const struct ouro_sse_session *session,
 	if (key.len == 0)
 		return NULL;
 	/* The newest first: what changes often was mostly sent a moment ago. */
-	for (uint32_t i = session->slots; i-- > 0;) {
+	for (uint32_t i = slot_count(session); i-- > 0;) {
 		struct ouro_sse_waiting *waiting = slot(session, i);
 
 		if (waiting->bytes.ptr && ouro_str_eq(waiting->key, key)) {
@@ -183,9 +207,9 @@ static struct ouro_sse_waiting *find_key(const struct ouro_sse_session *session,
  * behind it, or yet to come. */
 static void pass_gap_on(struct ouro_sse_session *session, uint32_t index)
 {
-	while (index < session->slots && !slot(session, index)->bytes.ptr)
+	while (index < slot_count(session) && !slot(session, index)->bytes.ptr)
 		index++;
-	if (index < session->slots)
+	if (index < slot_count(session))
 		slot(session, index)->is_after_gap = true;
 	else
 		session->is_after_gap = true;
@@ -198,7 +222,7 @@ static void replace(struct ouro_sse_session *session, struct ouro_sse_waiting *w
 		    uint32_t index)
 {
 	session->waiting_count--;
-	session->waiting_bytes -= waiting->bytes.len;
+	session->backlog->bytes -= waiting->bytes.len;
 	ouro_buf_unref(waiting->bytes.buf);
 	waiting->bytes = (struct ouro_slice){ 0 };
 	session->coalesced_count++;
@@ -212,7 +236,7 @@ static void replace(struct ouro_sse_session *session, struct ouro_sse_waiting *w
 
 static int fail(struct ouro_sse_session *session, int error)
 {
-	session->error = error;
+	session->error = (int16_t)error;
 	set_state(session, OURO_SSE_FAILED);
 	drop_all(session);
 	return error;
@@ -222,14 +246,14 @@ static int write_one(struct ouro_sse_session *session, struct ouro_slice bytes, 
 {
 	int err = 0;
 
-	if (is_after_gap && session->options.gap.ptr)
-		err = session->ops->write(session->writer, session->options.gap);
-	return err ? err : session->ops->write(session->writer, bytes);
+	if (is_after_gap && session->kind->options.gap.ptr)
+		err = session->kind->ops->write(session, session->kind->options.gap);
+	return err ? err : session->kind->ops->write(session, bytes);
 }
 
 static bool is_writer_full(const struct ouro_sse_session *session)
 {
-	return session->ops->pending(session->writer) >= session->options.pending_bytes_max;
+	return session->kind->ops->pending(session) >= session->kind->options.pending_bytes_max;
 }
 
 bool ouro_sse_session_is_free(const struct ouro_sse_session *session)
@@ -242,7 +266,7 @@ bool ouro_sse_session_is_free(const struct ouro_sse_session *session)
 static int flush(struct ouro_sse_session *session, int err, uint32_t now_ms)
 {
 	if (!err)
-		err = session->ops->flush(session->writer);
+		err = session->kind->ops->flush(session);
 	if (err)
 		return fail(session, err);
 	session->wrote_ms = now_ms;
@@ -269,7 +293,7 @@ static int send_to_slow(struct ouro_sse_session *session, const struct ouro_sse_
 	uint32_t index;
 	int err;
 
-	if (session->options.slow == OURO_SSE_SLOW_COALESCE) {
+	if (session->kind->options.slow == OURO_SSE_SLOW_COALESCE) {
 		/* Before anything is replaced: an event that cannot be taken must not cost the
 		 * older one. */
 		err = make_room(session);
@@ -280,7 +304,7 @@ static int send_to_slow(struct ouro_sse_session *session, const struct ouro_sse_
 			replace(session, older, index);
 	}
 	while (!fits(session, event->bytes.len)) {
-		switch (session->options.slow) {
+		switch (session->kind->options.slow) {
 		case OURO_SSE_SLOW_WAIT:
 			return -EAGAIN;
 		case OURO_SSE_SLOW_DROP_NEWEST:
@@ -344,7 +368,7 @@ int ouro_sse_session_drain(struct ouro_sse_session *session, uint32_t now_ms)
 	}
 	if (wrote)
 		err = flush(session, err, now_ms);
-	free_empty_ring(session);
+	free_empty_backlog(session);
 	if (!err)
 		end_when_empty(session);
 	return err;
@@ -357,21 +381,21 @@ int ouro_sse_session_tick(struct ouro_sse_session *session, uint32_t now_ms)
 
 	if (err || !ouro_sse_session_due(session, &due_ms) || !is_due(now_ms, due_ms))
 		return err;
-	if (session->waiting_count > 0 || session->ops->pending(session->writer) > 0) {
+	if (session->waiting_count > 0 || session->kind->ops->pending(session) > 0) {
 		session->wrote_ms = now_ms;
 		return 0;
 	}
-	err = session->ops->write(session->writer,
-				  (struct ouro_slice){ heartbeat, sizeof(heartbeat) - 1, NULL });
+	err = session->kind->ops->write(session, (struct ouro_slice){
+							 heartbeat, sizeof(heartbeat) - 1, NULL });
 	return flush(session, err, now_ms);
 }
 
 bool ouro_sse_session_due(const struct ouro_sse_session *session, uint32_t *due_ms)
 {
 	if (session->state != OURO_SSE_OPEN ||
-	    session->options.heartbeat_ms == OURO_SSE_NO_HEARTBEAT)
+	    session->kind->options.heartbeat_ms == OURO_SSE_NO_HEARTBEAT)
 		return false;
-	*due_ms = session->wrote_ms + session->options.heartbeat_ms;
+	*due_ms = session->wrote_ms + session->kind->options.heartbeat_ms;
 	return true;
 }
 
@@ -397,29 +421,36 @@ static void set_defaults(struct ouro_sse_session_options *options)
 		options->backlog_bytes_max = OURO_SSE_BACKLOG_BYTES_DEFAULT;
 }
 
-int ouro_sse_session_init(struct ouro_sse_session *session, const struct ouro_sse_writer_ops *ops,
-			  void *writer, const struct ouro_sse_session_options *options,
-			  uint32_t now_ms)
+int ouro_sse_kind_init(struct ouro_sse_kind *kind, const struct ouro_sse_writer_ops *ops,
+		       const struct ouro_sse_session_options *options)
 {
 	if (options->backlog_count_max > OURO_SSE_BACKLOG_COUNT_MAX ||
 	    (unsigned)options->slow > OURO_SSE_SLOW_CLOSE ||
 	    (options->heartbeat_ms > INT32_MAX && options->heartbeat_ms != OURO_SSE_NO_HEARTBEAT))
 		return -EINVAL;
+	*kind = (struct ouro_sse_kind){ .ops = ops, .options = *options };
+	set_defaults(&kind->options);
+	ouro_buf_ref(kind->options.gap.buf);
+	return 0;
+}
+
+void ouro_sse_kind_fini(struct ouro_sse_kind *kind)
+{
+	ouro_buf_unref(kind->options.gap.buf);
+	kind->options.gap = (struct ouro_slice){ 0 };
+}
+
+void ouro_sse_session_init(struct ouro_sse_session *session, const struct ouro_sse_kind *kind,
+			   uint32_t now_ms)
+{
 	*session = (struct ouro_sse_session){
-		.ops = ops,
-		.writer = writer,
-		.options = *options,
+		.kind = kind,
 		.wrote_ms = now_ms,
 		.state = OURO_SSE_OPEN,
 	};
-	set_defaults(&session->options);
-	ouro_buf_ref(session->options.gap.buf);
-	return 0;
 }
 
 void ouro_sse_session_fini(struct ouro_sse_session *session)
 {
 	drop_all(session);
-	ouro_buf_unref(session->options.gap.buf);
-	session->options.gap = (struct ouro_slice){ 0 };
 }

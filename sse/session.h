@@ -13,16 +13,20 @@
 
 #include "sse/event.h"
 
-/* What the session writes to. */
+#include <assert.h>
+
+struct ouro_sse_session;
+
+/* What a session writes to: its owner, who finds itself by where the session is. */
 struct ouro_sse_writer_ops {
 	/* Takes all of @slice, an event or more, referencing its buffer or copying. 0, or a
 	 * negative errno after which the stream is over. */
-	int (*write)(void *writer, struct ouro_slice slice);
+	int (*write)(struct ouro_sse_session *session, struct ouro_slice slice);
 	/* What was written since the last call leaves now, however it is framed and compressed.
 	 * Called once at the end of whatever wrote. Results as of write. */
-	int (*flush)(void *writer);
+	int (*flush)(struct ouro_sse_session *session);
 	/* The bytes that were taken and have not left. */
-	size_t (*pending)(void *writer);
+	size_t (*pending)(const struct ouro_sse_session *session);
 };
 
 enum {
@@ -56,32 +60,37 @@ enum ouro_sse_state {
 	OURO_SSE_FAILED,
 };
 
-struct ouro_sse_waiting;
-
-/* The caller's memory; its fields are the session's but for what is said to be for reading. */
-struct ouro_sse_session {
+/* What sessions with the same options share. It outlives them. */
+struct ouro_sse_kind {
 	const struct ouro_sse_writer_ops *ops;
-	void *writer;
 	struct ouro_sse_session_options options;
-	/* The backlog: a ring that is there only while something waits. */
-	struct ouro_sse_waiting *ring;
-	uint32_t room;  /* of the ring, a power of two */
-	uint32_t first; /* index of the oldest */
-	uint32_t slots; /* from the oldest to the newest, replaced ones between them included */
-	uint32_t waiting_count;    /* for reading */
-	size_t waiting_bytes;      /* for reading */
-	uint64_t dropped_count;    /* for reading: events lost to slowness, coalesced ones not */
-	uint64_t coalesced_count;  /* for reading */
-	uint32_t wrote_ms;         /* when the writer was last given something */
-	int error;                 /* for reading: why it has FAILED */
-	enum ouro_sse_state state; /* for reading */
-	bool is_after_gap;         /* the next event is preceded by options.gap */
 };
 
 /* 0, or -EINVAL where an option is out of its range. */
-int ouro_sse_session_init(struct ouro_sse_session *session, const struct ouro_sse_writer_ops *ops,
-			  void *writer, const struct ouro_sse_session_options *options,
-			  uint32_t now_ms);
+int ouro_sse_kind_init(struct ouro_sse_kind *kind, const struct ouro_sse_writer_ops *ops,
+		       const struct ouro_sse_session_options *options);
+
+void ouro_sse_kind_fini(struct ouro_sse_kind *kind);
+
+struct ouro_sse_backlog;
+
+/* The caller's memory; its fields are the session's but for what is said to be for reading. */
+struct ouro_sse_session {
+	const struct ouro_sse_kind *kind;
+	struct ouro_sse_backlog *backlog; /* what waits; NULL: nothing */
+	uint64_t dropped_count;   /* for reading: events lost to slowness, coalesced ones not */
+	uint32_t coalesced_count; /* for reading */
+	uint32_t waiting_count;   /* for reading */
+	uint32_t wrote_ms;        /* when the writer was last given something */
+	int16_t error;            /* for reading: why it has FAILED */
+	uint8_t state;            /* for reading: enum ouro_sse_state */
+	bool is_after_gap;        /* the next event is preceded by options.gap */
+};
+
+static_assert(sizeof(struct ouro_sse_session) <= 40, "a server has many idle event streams");
+
+void ouro_sse_session_init(struct ouro_sse_session *session, const struct ouro_sse_kind *kind,
+			   uint32_t now_ms);
 
 /* Drops what waits. The writer is not called. */
 void ouro_sse_session_fini(struct ouro_sse_session *session);
@@ -111,6 +120,9 @@ bool ouro_sse_session_due(const struct ouro_sse_session *session, uint32_t *due_
 /* The last event was sent: the session is ENDED when what waits is written, at once or in a drain.
  * Nothing happens where it has ended before. */
 void ouro_sse_session_end(struct ouro_sse_session *session);
+
+/* For how many events there is memory to wait in. */
+uint32_t ouro_sse_session_room(const struct ouro_sse_session *session);
 
 /* Whether an event would go to the writer at once. */
 bool ouro_sse_session_is_free(const struct ouro_sse_session *session);

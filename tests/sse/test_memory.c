@@ -17,20 +17,20 @@ void *__wrap_malloc(size_t bytes)
 
 static size_t pending, written;
 
-static int count_write(void *writer, struct ouro_slice slice)
+static int count_write(struct ouro_sse_session *writer, struct ouro_slice slice)
 {
 	(void)writer;
 	written += slice.len;
 	return 0;
 }
 
-static int no_flush(void *writer)
+static int no_flush(struct ouro_sse_session *writer)
 {
 	(void)writer;
 	return 0;
 }
 
-static size_t get_pending(void *writer)
+static size_t get_pending(const struct ouro_sse_session *writer)
 {
 	(void)writer;
 	return pending;
@@ -61,10 +61,11 @@ Test(sse_memory, an_event_that_cannot_wait_costs_no_other)
 {
 	struct ouro_sse_encoded event = encode("key");
 	struct ouro_sse_session session;
+	struct ouro_sse_kind kind;
 
-	ouro_sse_session_init(&session, &ops, NULL,
-			      &(struct ouro_sse_session_options){ .slow = OURO_SSE_SLOW_COALESCE },
-			      0);
+	ouro_sse_kind_init(&kind, &ops,
+			   &(struct ouro_sse_session_options){ .slow = OURO_SSE_SLOW_COALESCE });
+	ouro_sse_session_init(&session, &kind, 0);
 	pending = SIZE_MAX;
 	is_out = true;
 	cr_expect_eq(ouro_sse_session_send(&session, &event, 0), -ENOMEM);
@@ -88,6 +89,7 @@ Test(sse_memory, an_event_that_cannot_wait_costs_no_other)
 	cr_expect_eq(session.waiting_count, 8);
 	cr_expect_eq(session.dropped_count, 0);
 	ouro_sse_session_fini(&session);
+	ouro_sse_kind_fini(&kind);
 	cr_expect_eq(event.bytes.buf->refs, 1);
 	ouro_buf_unref(event.bytes.buf);
 }

@@ -17,13 +17,14 @@ struct paper {
 };
 
 static struct paper paper;
+static struct ouro_sse_kind kind;
 static struct ouro_sse_session session;
 
-static int paper_write(void *writer, struct ouro_slice slice)
+static int paper_write(struct ouro_sse_session *writer, struct ouro_slice slice)
 {
 	if (paper.write_error)
 		return paper.write_error;
-	cr_assert_eq(writer, &paper);
+	cr_assert_eq(writer, &session);
 	if (slice.len > 8 && memcmp(slice.ptr, "data: ", 6) == 0) {
 		memcpy(paper.text + paper.len, slice.ptr + 6, slice.len - 8);
 		paper.len += slice.len - 8;
@@ -37,14 +38,14 @@ static int paper_write(void *writer, struct ouro_slice slice)
 	return 0;
 }
 
-static int paper_flush(void *writer)
+static int paper_flush(struct ouro_sse_session *writer)
 {
 	(void)writer;
 	paper.text[paper.len++] = '+';
 	return paper.flush_error;
 }
 
-static size_t paper_pending(void *writer)
+static size_t paper_pending(const struct ouro_sse_session *writer)
 {
 	(void)writer;
 	return paper.pending;
@@ -58,9 +59,21 @@ static void expect_written(const char *expected)
 	cr_expect_str_eq(paper.text, expected);
 }
 
+static void init_at(const struct ouro_sse_session_options *options, uint32_t now_ms)
+{
+	cr_assert_eq(ouro_sse_kind_init(&kind, &paper_ops, options), 0);
+	ouro_sse_session_init(&session, &kind, now_ms);
+}
+
 static void init(const struct ouro_sse_session_options *options)
 {
-	cr_assert_eq(ouro_sse_session_init(&session, &paper_ops, &paper, options, 0), 0);
+	init_at(options, 0);
+}
+
+static void fini(void)
+{
+	ouro_sse_session_fini(&session);
+	ouro_sse_kind_fini(&kind);
 }
 
 static int send_key(const char *data, const char *key, uint32_t now_ms)
@@ -102,7 +115,7 @@ Test(sse_session, an_event_is_written_and_flushed_at_once)
 	cr_expect_eq(send_data("a"), 0);
 	cr_expect_eq(send_data("b"), 0);
 	expect_written("a +b +");
-	ouro_sse_session_fini(&session);
+	fini();
 }
 
 Test(sse_session, what_waits_goes_in_order_with_one_flush)
@@ -121,9 +134,8 @@ Test(sse_session, what_waits_goes_in_order_with_one_flush)
 	cr_expect_eq(drain(), 0);
 	expect_written("0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 +");
 	cr_expect_eq(session.waiting_count, 0);
-	cr_expect_eq(session.waiting_bytes, 0);
-	cr_expect_null(session.ring, "an idle session holds nothing");
-	ouro_sse_session_fini(&session);
+	cr_expect_null(session.backlog, "an idle session holds nothing");
+	fini();
 }
 
 Test(sse_session, nothing_overtakes_what_waits)
@@ -134,7 +146,7 @@ Test(sse_session, nothing_overtakes_what_waits)
 	paper.pending = 0;
 	send_data("b");
 	expect_written("a +b +");
-	ouro_sse_session_fini(&session);
+	fini();
 }
 
 Test(sse_session, a_drain_stops_when_the_writer_is_full_again)
@@ -149,7 +161,7 @@ Test(sse_session, a_drain_stops_when_the_writer_is_full_again)
 	expect_written("a b +");
 	drain();
 	expect_written("a b +c +");
-	ouro_sse_session_fini(&session);
+	fini();
 }
 
 Test(sse_session, the_writers_error_ends_it)
@@ -165,7 +177,7 @@ Test(sse_session, the_writers_error_ends_it)
 	ouro_sse_session_end(&session);
 	cr_expect_eq(session.state, OURO_SSE_FAILED);
 	expect_written("");
-	ouro_sse_session_fini(&session);
+	fini();
 }
 
 Test(sse_session, an_error_of_the_flush_ends_it_too)
@@ -177,7 +189,7 @@ Test(sse_session, an_error_of_the_flush_ends_it_too)
 	paper.flush_error = -EPIPE;
 	cr_expect_eq(drain(), -EPIPE);
 	cr_expect_eq(session.error, -EPIPE);
-	ouro_sse_session_fini(&session);
+	fini();
 }
 
 Test(sse_session, an_error_in_a_drain_drops_what_waits)
@@ -189,7 +201,7 @@ Test(sse_session, an_error_in_a_drain_drops_what_waits)
 	paper.write_error = -EPIPE;
 	cr_expect_eq(drain(), -EPIPE);
 	cr_expect_eq(session.waiting_count, 0);
-	ouro_sse_session_fini(&session);
+	fini();
 }
 
 /* ---- Its end ---- */
@@ -207,7 +219,7 @@ Test(sse_session, it_ends_when_what_waits_is_written)
 	cr_expect_eq(session.state, OURO_SSE_ENDED);
 	expect_written("a +");
 	cr_expect_eq(send_data("b"), -EPIPE);
-	ouro_sse_session_fini(&session);
+	fini();
 }
 
 Test(sse_session, it_ends_at_once_when_nothing_waits)
@@ -219,7 +231,7 @@ Test(sse_session, it_ends_at_once_when_nothing_waits)
 	cr_expect_eq(session.state, OURO_SSE_ENDED);
 	cr_expect_not(ouro_sse_session_due(&session, &due_ms));
 	cr_expect_not(ouro_sse_session_is_free(&session));
-	ouro_sse_session_fini(&session);
+	fini();
 }
 
 Test(sse_session, it_may_go_while_something_waits)
@@ -227,7 +239,7 @@ Test(sse_session, it_may_go_while_something_waits)
 	init(&(struct ouro_sse_session_options){ 0 });
 	block();
 	send_data("a");
-	ouro_sse_session_fini(&session);
+	fini();
 	expect_written("");
 }
 
@@ -250,23 +262,21 @@ Test(sse_session, silence_is_broken_by_a_comment)
 	ouro_sse_session_tick(&session, 249);
 	ouro_sse_session_tick(&session, 250);
 	expect_written(": +a +: +");
-	ouro_sse_session_fini(&session);
+	fini();
 }
 
 Test(sse_session, the_clock_may_pass_its_end)
 {
 	uint32_t due_ms;
 
-	ouro_sse_session_init(&session, &paper_ops, &paper,
-			      &(struct ouro_sse_session_options){ .heartbeat_ms = 100 },
-			      UINT32_MAX - 49);
+	init_at(&(struct ouro_sse_session_options){ .heartbeat_ms = 100 }, UINT32_MAX - 49);
 	cr_expect(ouro_sse_session_due(&session, &due_ms));
 	cr_expect_eq(due_ms, 50);
 	ouro_sse_session_tick(&session, UINT32_MAX);
 	expect_written("");
 	ouro_sse_session_tick(&session, 50);
 	expect_written(": +");
-	ouro_sse_session_fini(&session);
+	fini();
 }
 
 Test(sse_session, no_comment_is_sent_while_bytes_are_on_their_way)
@@ -282,7 +292,7 @@ Test(sse_session, no_comment_is_sent_while_bytes_are_on_their_way)
 	paper.pending = 0;
 	ouro_sse_session_tick(&session, 200);
 	expect_written(": +");
-	ouro_sse_session_fini(&session);
+	fini();
 }
 
 Test(sse_session, a_tick_drains_as_well)
@@ -293,7 +303,7 @@ Test(sse_session, a_tick_drains_as_well)
 	paper.pending = 0;
 	ouro_sse_session_tick(&session, 100);
 	expect_written("a +");
-	ouro_sse_session_fini(&session);
+	fini();
 }
 
 Test(sse_session, heartbeats_can_be_off)
@@ -304,7 +314,7 @@ Test(sse_session, heartbeats_can_be_off)
 	cr_expect_not(ouro_sse_session_due(&session, &due_ms));
 	ouro_sse_session_tick(&session, 1000000);
 	expect_written("");
-	ouro_sse_session_fini(&session);
+	fini();
 }
 
 Test(sse_session, a_heartbeat_that_fails_ends_it)
@@ -312,26 +322,24 @@ Test(sse_session, a_heartbeat_that_fails_ends_it)
 	init(&(struct ouro_sse_session_options){ .heartbeat_ms = 100 });
 	paper.write_error = -EPIPE;
 	cr_expect_eq(ouro_sse_session_tick(&session, 100), -EPIPE);
-	ouro_sse_session_fini(&session);
+	fini();
+}
+
+static int try_options(struct ouro_sse_session_options options)
+{
+	return ouro_sse_kind_init(&kind, &paper_ops, &options);
 }
 
 Test(sse_session, options_have_a_range)
 {
-	cr_expect_eq(ouro_sse_session_init(&session, &paper_ops, &paper,
-					   &(struct ouro_sse_session_options){
-						   .backlog_count_max =
-							   OURO_SSE_BACKLOG_COUNT_MAX + 1 },
-					   0),
+	cr_expect_eq(try_options((struct ouro_sse_session_options){
+			     .backlog_count_max = OURO_SSE_BACKLOG_COUNT_MAX + 1 }),
 		     -EINVAL);
-	cr_expect_eq(ouro_sse_session_init(&session, &paper_ops, &paper,
-					   &(struct ouro_sse_session_options){
-						   .heartbeat_ms = (uint32_t)INT32_MAX + 1 },
-					   0),
+	cr_expect_eq(try_options((struct ouro_sse_session_options){
+			     .heartbeat_ms = (uint32_t)INT32_MAX + 1 }),
 		     -EINVAL);
-	cr_expect_eq(ouro_sse_session_init(&session, &paper_ops, &paper,
-					   &(struct ouro_sse_session_options){
-						   .slow = (enum ouro_sse_slow)5 },
-					   0),
+	cr_expect_eq(try_options(
+			     (struct ouro_sse_session_options){ .slow = (enum ouro_sse_slow)5 }),
 		     -EINVAL);
 }
 
@@ -364,7 +372,7 @@ Test(sse_session, who_sends_can_be_made_to_wait)
 	cr_expect_eq(session.dropped_count, 0);
 	cr_expect_eq(send_data("4"), 0);
 	expect_written("1 2 3 +4 +");
-	ouro_sse_session_fini(&session);
+	fini();
 }
 
 Test(sse_session, the_newest_can_be_dropped)
@@ -374,20 +382,20 @@ Test(sse_session, the_newest_can_be_dropped)
 	send_data("6");
 	expect_written("1 2 3 +gap 6 +");
 	cr_expect_eq(session.dropped_count, 2);
-	ouro_sse_session_fini(&session);
+	fini();
 }
 
 Test(sse_session, where_the_newest_were_dropped_stays_known_in_the_backlog)
 {
 	send_five(OURO_SSE_SLOW_DROP_NEWEST);
-	session.options.pending_bytes_max = 9;
+	kind.options.pending_bytes_max = 9;
 	paper.holds = true;
 	drain();
 	send_data("6");
-	session.options.pending_bytes_max = 1000;
+	kind.options.pending_bytes_max = 1000;
 	drain();
 	expect_written("1 +2 3 gap 6 +");
-	ouro_sse_session_fini(&session);
+	fini();
 }
 
 Test(sse_session, what_was_not_offered_is_missing)
@@ -398,7 +406,7 @@ Test(sse_session, what_was_not_offered_is_missing)
 	cr_expect_eq(session.dropped_count, 1);
 	cr_expect_eq(send_data("b"), 0);
 	expect_written("a +gap b +");
-	ouro_sse_session_fini(&session);
+	fini();
 }
 
 Test(sse_session, the_oldest_can_be_dropped)
@@ -407,7 +415,7 @@ Test(sse_session, the_oldest_can_be_dropped)
 	drain();
 	expect_written("gap 3 4 5 +");
 	cr_expect_eq(session.dropped_count, 2);
-	ouro_sse_session_fini(&session);
+	fini();
 }
 
 Test(sse_session, the_reader_can_be_given_up)
@@ -416,7 +424,7 @@ Test(sse_session, the_reader_can_be_given_up)
 	cr_expect_eq(session.state, OURO_SSE_FAILED);
 	cr_expect_eq(session.waiting_count, 0);
 	expect_written("");
-	ouro_sse_session_fini(&session);
+	fini();
 }
 
 Test(sse_session, what_waits_is_bounded_by_bytes)
@@ -428,7 +436,7 @@ Test(sse_session, what_waits_is_bounded_by_bytes)
 	cr_expect_eq(send_data("1"), 0);
 	cr_expect_eq(send_data("2"), 0);
 	cr_expect_eq(send_data("3"), -EAGAIN);
-	ouro_sse_session_fini(&session);
+	fini();
 }
 
 Test(sse_session, an_event_larger_than_the_backlog_waits_alone)
@@ -444,7 +452,7 @@ Test(sse_session, an_event_larger_than_the_backlog_waits_alone)
 	drain();
 	expect_written("3 +");
 	cr_expect_eq(session.dropped_count, 3);
-	ouro_sse_session_fini(&session);
+	fini();
 }
 
 Test(sse_session, the_gap_is_told_though_all_that_waited_was_dropped)
@@ -456,7 +464,7 @@ Test(sse_session, the_gap_is_told_though_all_that_waited_was_dropped)
 	send_data("2");
 	drain();
 	expect_written("gap 2 +");
-	ouro_sse_session_fini(&session);
+	fini();
 }
 
 static void init_coalescing(uint32_t count_max)
@@ -480,7 +488,7 @@ Test(sse_session, of_one_key_the_newest_waits)
 	expect_written("b1 x y a3 +");
 	cr_expect_eq(session.coalesced_count, 2);
 	cr_expect_eq(session.dropped_count, 0);
-	ouro_sse_session_fini(&session);
+	fini();
 }
 
 Test(sse_session, coalescing_drops_the_oldest_when_all_are_different)
@@ -494,7 +502,7 @@ Test(sse_session, coalescing_drops_the_oldest_when_all_are_different)
 	expect_written("gap c1 b2 +");
 	cr_expect_eq(session.dropped_count, 1);
 	cr_expect_eq(session.coalesced_count, 1);
-	ouro_sse_session_fini(&session);
+	fini();
 }
 
 Test(sse_session, a_gap_stays_though_the_event_behind_it_was_replaced)
@@ -508,7 +516,7 @@ Test(sse_session, a_gap_stays_though_the_event_behind_it_was_replaced)
 	send_key("b2", "b", 0);
 	drain();
 	expect_written("gap d1 c2 b2 +");
-	ouro_sse_session_fini(&session);
+	fini();
 }
 
 Test(sse_session, a_gap_before_the_only_event_stays_when_it_is_replaced)
@@ -519,7 +527,7 @@ Test(sse_session, a_gap_before_the_only_event_stays_when_it_is_replaced)
 	send_key("b2", "b", 0);
 	drain();
 	expect_written("gap b2 +");
-	ouro_sse_session_fini(&session);
+	fini();
 }
 
 Test(sse_session, coalescing_for_long_takes_no_more_memory)
@@ -531,12 +539,12 @@ Test(sse_session, coalescing_for_long_takes_no_more_memory)
 		sprintf(data, "%d", i);
 		key[0] = (char)('a' + i % 7);
 		cr_assert_eq(send_key(data, key, 0), 0);
-		cr_assert_leq(session.room, 256);
+		cr_assert_leq(ouro_sse_session_room(&session), 256);
 	}
 	cr_expect_eq(session.waiting_count, 7);
 	drain();
 	expect_written("9993 9994 9995 9996 9997 9998 9999 +");
-	ouro_sse_session_fini(&session);
+	fini();
 }
 
 /* ---- Against a model ---- */
@@ -654,7 +662,7 @@ static void play_random(unsigned seed, enum ouro_sse_slow slow)
 	remove_flushes();
 	model.text[model.len] = '\0';
 	expect_written(model.text);
-	ouro_sse_session_fini(&session);
+	fini();
 }
 
 Test(sse_session, it_does_what_a_plain_model_does)
