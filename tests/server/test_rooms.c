@@ -24,6 +24,13 @@ static void topic(struct ouro_ctx *ctx)
 		result = ouro_subscribe(ctx, ouro_param(ctx, "name"));
 }
 
+/* Leaves nothing that watches: the stream is parked. */
+static void quiet(struct ouro_ctx *ctx)
+{
+	if (ouro_sse_begin(ctx, &sse_options) == 0)
+		ouro_subscribe(ctx, ouro_param(ctx, "name"));
+}
+
 /* Publishes what it subscribes to, and sends of its own. */
 static void both(struct ouro_ctx *ctx)
 {
@@ -62,6 +69,7 @@ static void misuse(struct ouro_ctx *ctx)
 static void set_up(struct ouro_server *server)
 {
 	add(server, "GET", "/topic/{name}", topic);
+	add(server, "GET", "/quiet/{name}", quiet);
 	add(server, "GET", "/both", both);
 	add(server, "GET", "/misuse", misuse);
 	add(server, "GET", "/metrics", ouro_metrics);
@@ -497,6 +505,10 @@ static const char *const wild_requests[] = {
 	GET("/topic/a"),
 	ASK("GET", "/topic/a", "Accept-Encoding: gzip\r\n"),
 	LISTEN("/topic/b", "Last-Event-ID: 3\r\n"),
+	GET("/quiet/a"),
+	ASK("GET", "/quiet/a", "Accept-Encoding: gzip\r\n"),
+	GET("/quiet/b") GET("/topic/a"),
+	LISTEN("/quiet/b", "Last-Event-ID: 3\r\n"),
 	LISTEN("/both", ""),
 };
 
