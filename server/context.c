@@ -411,6 +411,11 @@ void *ouro_data(const struct ouro_ctx *ctx)
 	return ctx->data;
 }
 
+struct ouro_server *ouro_server_of(const struct ouro_ctx *ctx)
+{
+	return ctx->worker->server;
+}
+
 uint64_t ouro_now_ns(const struct ouro_ctx *ctx)
 {
 	struct ouro_backend *backend = ctx->worker->loop.backend;

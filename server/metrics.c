@@ -17,12 +17,15 @@ struct text {
 	size_t len, room;
 };
 
-static void print_metric(struct text *text, const char *name, const char *help, const char *type,
-			 uint64_t value)
+static void print_metric(void *arg, const struct ouro_metric *metric)
 {
+	struct text *text = arg;
+	const char *suffix = metric->is_gauge ? "" : "_total", *name = metric->name;
 	int len = snprintf(text->out + text->len, text->room - text->len,
-			   "# HELP ouro_%s %s\n# TYPE ouro_%s %s\nouro_%s %llu\n", name, help, name,
-			   type, name, (unsigned long long)value);
+			   "# HELP ouro_%s%s %s\n# TYPE ouro_%s%s %s\nouro_%s%s %llu\n", name,
+			   suffix, metric->help, name, suffix,
+			   metric->is_gauge ? "gauge" : "counter", name, suffix,
+			   (unsigned long long)metric->value);
 
 	if (len > 0 && (size_t)len < text->room - text->len)
 		text->len += (size_t)len;
@@ -62,21 +65,52 @@ static uint64_t sum(const struct ouro_server *server, size_t offset)
 	return total;
 }
 
-static void print_hub(struct text *text, struct ouro_server *server)
+static void each_of_hub(struct ouro_server *server, ouro_metric_fn fn, void *arg)
 {
-	struct ouro_rooms_redis_stats hub;
+	struct ouro_rooms_redis_stats hub = { 0 };
+	bool is_shared = ouro_rooms_redis_get_stats(server, &hub);
+	const struct ouro_metric metrics[] = {
+		{ "hub_connected", "whether rooms are shared with other processes now",
+		  hub.is_connected, true },
+		{ "hub_connects", "times that the connection to the hub came up", hub.connects,
+		  false },
+		{ "hub_queued", "published messages that the hub has yet to take", hub.queued,
+		  true },
+		{ "hub_queued_bytes", "memory that these take", hub.queued_bytes, true },
+		{ "hub_lost", "published messages that the hub refused", hub.lost, false },
+	};
 
-	if (!ouro_rooms_redis_get_stats(server, &hub))
-		return;
-	print_metric(text, "hub_connected", "whether rooms are shared with other processes now",
-		     "gauge", hub.is_connected);
-	print_metric(text, "hub_connects_total", "times that the connection to the hub came up",
-		     "counter", hub.connects);
-	print_metric(text, "hub_queued", "published messages that the hub has yet to take", "gauge",
-		     hub.queued);
-	print_metric(text, "hub_queued_bytes", "memory that these take", "gauge", hub.queued_bytes);
-	print_metric(text, "hub_lost_total", "published messages that the hub refused", "counter",
-		     hub.lost);
+	for (size_t i = 0; is_shared && i < sizeof(metrics) / sizeof(metrics[0]); i++)
+		fn(arg, &metrics[i]);
+}
+
+static void each_gauge(struct ouro_server *server, ouro_metric_fn fn, void *arg)
+{
+	const struct ouro_hub_stats rooms = ouro_hub_get_stats(server->hub);
+	/* In this order: what is closed meanwhile was accepted before. */
+	uint64_t closed = sum(server, offsetof(struct ouro_counters, connections_closed));
+	uint64_t accepted = sum(server, offsetof(struct ouro_counters, connections_accepted));
+	const struct ouro_metric gauges[] = {
+		{ "connections", "connections open now", accepted > closed ? accepted - closed : 0,
+		  true },
+		{ "topics", "topics of rooms", rooms.topic_count, true },
+		{ "topic_bytes", "bytes of messages that topics keep", rooms.bytes, true },
+		{ "threads", "loops, one thread each", server->worker_count, true },
+	};
+
+	for (size_t i = 0; i < sizeof(gauges) / sizeof(gauges[0]); i++)
+		fn(arg, &gauges[i]);
+}
+
+void ouro_server_metrics_each(struct ouro_server *server, ouro_metric_fn fn, void *arg)
+{
+#define EACH_COUNTER(name, help)                                                                   \
+	fn(arg, &(struct ouro_metric){                                                             \
+			#name, help, sum(server, offsetof(struct ouro_counters, name)), false });
+	OURO_COUNTERS(EACH_COUNTER)
+#undef EACH_COUNTER
+	each_gauge(server, fn, arg);
+	each_of_hub(server, fn, arg);
 }
 
 void ouro_metrics(struct ouro_ctx *ctx)
@@ -86,19 +120,12 @@ void ouro_metrics(struct ouro_ctx *ctx)
 	struct ouro_buf *buf = ouro_buf_create((uint32_t)room);
 	struct text text = { buf ? buf->data : NULL, 0, room };
 	struct ouro_piece_ref piece = { .memory = { .buf = buf } };
-	const struct ouro_hub_stats rooms = ouro_hub_get_stats(server->hub);
-	uint64_t accepted = sum(server, offsetof(struct ouro_counters, connections_accepted));
-	uint64_t closed = sum(server, offsetof(struct ouro_counters, connections_closed));
 
 	if (!text.out) {
 		ouro_error(ctx, 503, "out of memory");
 		return;
 	}
-#define PRINT_COUNTER(name, help)                                                                  \
-	print_metric(&text, #name "_total", help, "counter",                                       \
-		     sum(server, offsetof(struct ouro_counters, name)));
-	OURO_COUNTERS(PRINT_COUNTER)
-#undef PRINT_COUNTER
+	ouro_server_metrics_each(server, print_metric, &text);
 #define PRINT_LOOPS(name, help)                                                                    \
 	print_loops(&text, server, "loop_" #name "_total", help " by one loop",                    \
 		    offsetof(struct ouro_counters, name))
@@ -106,13 +133,6 @@ void ouro_metrics(struct ouro_ctx *ctx)
 	PRINT_LOOPS(bytes_zero_copy, "bytes that were never copied into or out of memory");
 	PRINT_LOOPS(bytes_rendered, "head and small body bytes written into output buffers");
 #undef PRINT_LOOPS
-	print_metric(&text, "connections", "connections open now", "gauge",
-		     accepted > closed ? accepted - closed : 0);
-	print_metric(&text, "topics", "topics of rooms", "gauge", rooms.topic_count);
-	print_metric(&text, "topic_bytes", "bytes of messages that topics keep", "gauge",
-		     rooms.bytes);
-	print_hub(&text, server);
-	print_metric(&text, "threads", "loops, one thread each", "gauge", server->worker_count);
 	/* Written where it is sent from, so that looking at the counters of copies does not change them. */
 	ouro_counter_add(&ctx->worker->loop.counters.bytes_rendered, text.len);
 	piece.memory.ptr = text.out;

@@ -282,6 +282,10 @@ OURO_API struct ouro_str ouro_date(struct ouro_ctx *ctx);
  * NULL. In memory of the context. Absent where ouro_server_url() would fail. */
 OURO_API struct ouro_str ouro_url(struct ouro_ctx *ctx, const char *name, ...) OURO_SENTINEL;
 
+/* The server that runs @ctx, for what is asked of a server: its figures, its subscribers. It outlives the
+ * context. */
+OURO_API struct ouro_server *ouro_server_of(const struct ouro_ctx *ctx);
+
 /* A monotonic clock, in nanoseconds, read now: the difference of two is what lay between them. */
 OURO_API uint64_t ouro_now_ns(const struct ouro_ctx *ctx);
 

@@ -176,6 +176,22 @@ OURO_API const char *ouro_server_backend(const struct ouro_server *server);
 /* Answers with all counters in the Prometheus text format. A handler, to be routed where wanted. */
 OURO_API void ouro_metrics(struct ouro_ctx *ctx);
 
+/* One figure of a server, all its loops added up. */
+struct ouro_metric {
+	const char *name; /* as ouro_metrics() shows it, without "ouro_" and "_total" */
+	const char *help; /* a line about it */
+	uint64_t value;
+	bool is_gauge; /* a level that falls too; else it only grows */
+};
+
+/* Takes one of them. @metric lives for the call, its strings always. */
+typedef void (*ouro_metric_fn)(void *arg, const struct ouro_metric *metric);
+
+/* Calls @fn with each figure that ouro_metrics() shows of the server as a whole, in no order to be relied
+ * on, before it returns: for what shows or sends them in another form. Loops go on counting meanwhile, so
+ * figures need not match each other to the last one. From any thread, while the server runs. */
+OURO_API void ouro_server_metrics_each(struct ouro_server *server, ouro_metric_fn fn, void *arg);
+
 /* One thing the running kernel offers the ring backend or not, found by trying. */
 struct ouro_feature_info {
 	const char *name;

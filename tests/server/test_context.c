@@ -236,3 +236,49 @@ Test(context, metrics_tell_what_was_counted)
 	cr_assert_not_null(strstr(text, "\nouro_connections 2\n"));
 	site_close(&site);
 }
+
+/* ---- Figures, one by one ---- */
+
+struct looked_for {
+	struct ouro_str name;
+	struct ouro_metric metric;
+	int count;
+};
+
+static void look(void *arg, const struct ouro_metric *metric)
+{
+	struct looked_for *wanted = arg;
+
+	if (ouro_str_eq(ouro_str_c(metric->name), wanted->name)) {
+		wanted->metric = *metric;
+		wanted->count++;
+	}
+}
+
+static void one_metric(struct ouro_ctx *ctx)
+{
+	struct looked_for wanted = { .name = ouro_query(ctx, "name") };
+
+	ouro_server_metrics_each(ouro_server_of(ctx), look, &wanted);
+	ouro_textf(ctx, 200, "%d %d %llu", wanted.count, wanted.metric.is_gauge,
+		   (unsigned long long)wanted.metric.value);
+}
+
+static void add_one_metric(struct ouro_server *server)
+{
+	cr_assert_eq(ouro_server_route(server, "GET", "/metric", one_metric, NULL), 0);
+}
+
+Test(context, handlers_reach_the_figures_of_their_server)
+{
+	struct site site;
+
+	site_open_with(&site, NULL, NULL, add_one_metric);
+	site_answer(&site, GET("/none"));
+	cr_expect(ouro_str_eq(site_answer(&site, GET("/metric?name=requests")).body,
+			      OURO_STR("1 0 2")));
+	cr_expect(ouro_str_eq(site_answer(&site, GET("/metric?name=connections")).body,
+			      OURO_STR("1 1 3")));
+	cr_expect(ouro_str_eq(site_answer(&site, GET("/metric?name=no")).body, OURO_STR("0 0 0")));
+	site_close(&site);
+}
