@@ -23,7 +23,8 @@ void cli_print_options(void);
 /* Adds the demo's routes, with the files of options->root. 0 or a negative errno. */
 int cli_add_demo(struct ouro_server *server, const struct cli_options *options);
 
-/* The demo's page, a C string. */
-extern const char cli_demo_page[];
+/* The demo's page: cli/page.html as it was when the command was built. */
+extern const unsigned char cli_demo_page[];
+extern const size_t cli_demo_page_len;
 
 #endif

@@ -257,6 +257,9 @@ find_extras() {
 	extras=()
 	[[ $goal == test ]] || return 0
 	extras=("${test_extras[@]}")
+	# Other packages than Debian's bring them too, and stand in the way of Debian's.
+	command -v node >/dev/null || extras+=(nodejs)
+	command -v npm >/dev/null || extras+=(npm)
 	version=$({ dpkg-query -W -f '${Depends}\n' clang || apt-cache depends clang || true; } \
 		2>/dev/null | awk '!found && match($0, /clang-[0-9]+/) {
 			print substr($0, RSTART + 6, RLENGTH - 6)

@@ -39,7 +39,7 @@ class Command(unittest.TestCase):
         self.assertIn(["GET", "/users/{id}"], [line[:2] for line in lines])
         self.assertIn(["POST", "/echo"], [line[:2] for line in lines])
         for line in lines:
-            self.assertRegex(line[2], r"^(demo|demo_events|upload|ws)\.c:\d+$")
+            self.assertRegex(line[2], r"^(demo|demo_events|demo_metrics|upload|ws)\.c:\d+$")
 
     def test_help_of_a_command(self):
         for command in ("demo", "routes"):
