@@ -10,6 +10,7 @@ import unittest
 from browser import Browser, prepare
 from http_client import make_request
 from ouro_server import Server, ServerCase, eventually, main
+from redis_server import Redis, why_not
 
 # Keeps the events of event streams in window.heard, by the name that each was given, and the streams.
 LISTEN = """
@@ -172,9 +173,12 @@ def start_at_a_fixed_port(*flags):
     raise AssertionError("there is no free port")
 
 
-class Restarts(BrowserCase):
-    def setUp(self):
-        self.server = start_at_a_fixed_port()
+class Restarting(BrowserCase):
+    """@server is ended and started again, with pages in its rooms."""
+
+    def start(self, *flags):
+        self.flags = flags
+        self.server = start_at_a_fixed_port(*flags)
         self.addCleanup(lambda: self.server.stop())
 
     def end(self, number):
@@ -183,7 +187,7 @@ class Restarts(BrowserCase):
         self.assertEqual(code, 0 if number == signal.SIGTERM else -number, self.server.log())
 
     def start_again(self):
-        self.server = Server(listen=(self.server.urls[0],))
+        self.server = Server(*self.flags, listen=(self.server.urls[0],))
 
     def listener(self, room):
         """A page in the room, which listens to the clock as well, and once more to the topic."""
@@ -196,7 +200,10 @@ class Restarts(BrowserCase):
     def heard(self, page, name):
         return page.evaluate(f"[...heard.{name}]")
 
+
+class Restarts(Restarting):
     def check_restart(self, number):
+        self.start()
         page = self.listener("anew")
         publish(self.server, "anew", b"before")
         page.wait("heard.topic.length === 1")
@@ -231,6 +238,48 @@ class Restarts(BrowserCase):
         say(page, "still here")
         page.wait_for_text("#chat li:last-child", "/still here/")
         page.wait_for_text("#figures-state", "/live/")
+        self.assert_without_faults(page)
+
+    def test_after_sigterm(self):
+        self.check_restart(signal.SIGTERM)
+
+    def test_after_sigkill(self):
+        self.check_restart(signal.SIGKILL)
+
+
+class RestartsBesideOthers(Restarting):
+    """With a hub what others publish while a server is down is there for its clients afterwards."""
+
+    def setUp(self):
+        reason = why_not()
+        if reason:
+            self.skipTest(reason)
+        redis = Redis()
+        self.addCleanup(redis.stop)
+        self.other = Server("--hub", redis.url)
+        self.addCleanup(self.other.stop)
+        self.start("--hub", redis.url)
+
+    def check_restart(self, number):
+        page = self.listener("kept")
+        publish(self.other, "kept", b"before")
+        page.wait("heard.topic.length === 1")
+        self.end(number)
+        page.wait("heard.topic.source.readyState !== EventSource.OPEN")
+        meanwhile = [f"{i} meanwhile" for i in range(20)]
+        for text in meanwhile:
+            publish(self.other, "kept", text.encode())
+        self.start_again()
+        publish(self.other, "kept", b"after")
+        page.wait("heard.topic.some(event => event.data === 'after')")
+        publish(self.server, "kept", b"last")
+        page.wait("heard.topic.some(event => event.data === 'last')")
+        self.assertEqual([event if event == "gap" else event["data"]
+                          for event in self.heard(page, "topic")],
+                         ["before", *meanwhile, "after", "last"])
+        page.wait_for_text("#chat-state", "/^connected/")
+        say(page, "still here")
+        page.wait_for_text("#chat li:last-child", "/still here/")
         self.assert_without_faults(page)
 
     def test_after_sigterm(self):
