@@ -23,6 +23,10 @@ void cli_print_options(void);
 /* Adds the demo's routes, with the files of options->root. 0 or a negative errno. */
 int cli_add_demo(struct ouro_server *server, const struct cli_options *options);
 
+/* The query parameter @name (a C string) as a number up to @max, 0 where there is none. False where it is
+ * something else: @value is then untouched. */
+bool cli_query_number(struct ouro_ctx *ctx, const char *name, unsigned max, unsigned *value);
+
 /* The demo's page: cli/page.html as it was when the command was built. */
 extern const unsigned char cli_demo_page[];
 extern const size_t cli_demo_page_len;

@@ -102,6 +102,20 @@ OURO_GET("/query", query);
 
 /* ---- The others ---- */
 
+bool cli_query_number(struct ouro_ctx *ctx, const char *name, unsigned max, unsigned *value)
+{
+	struct ouro_str text = ouro_query(ctx, name);
+	unsigned sum = 0;
+
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.ptr[i] < '0' || text.ptr[i] > '9' || sum > max / 10)
+			return false;
+		sum = sum * 10 + (unsigned)(text.ptr[i] - '0');
+	}
+	*value = sum;
+	return sum <= max;
+}
+
 static void user(struct ouro_ctx *ctx)
 {
 	ouro_text(ctx, 200, ouro_param(ctx, "id"));
@@ -147,26 +161,11 @@ static void length(struct ouro_ctx *ctx)
 }
 OURO_ROUTE("POST, PUT", "/length", length);
 
-/* The query parameter @name as a number up to @max; false where it is something else. */
-static bool number(struct ouro_ctx *ctx, const char *name, unsigned max, unsigned *value)
-{
-	struct ouro_str text = ouro_query(ctx, name);
-	unsigned sum = 0;
-
-	for (size_t i = 0; i < text.len; i++) {
-		if (text.ptr[i] < '0' || text.ptr[i] > '9' || sum > max / 10)
-			return false;
-		sum = sum * 10 + (unsigned)(text.ptr[i] - '0');
-	}
-	*value = sum;
-	return sum <= max;
-}
-
 static void slow(struct ouro_ctx *ctx)
 {
 	unsigned ms;
 
-	if (!number(ctx, "ms", SLOW_MS_MAX, &ms))
+	if (!cli_query_number(ctx, "ms", SLOW_MS_MAX, &ms))
 		ouro_error(ctx, 400, "ms must be a number from 0 to 60000");
 	else if (ouro_sleep(ctx, ms) == 0)
 		ouro_text(ctx, 200, OURO_STR("ok"));
@@ -178,8 +177,8 @@ static void stream(struct ouro_ctx *ctx)
 	static const char piece[STREAM_BYTES_MAX];
 	unsigned chunks, bytes;
 
-	if (!number(ctx, "chunks", STREAM_CHUNKS_MAX, &chunks) ||
-	    !number(ctx, "bytes", STREAM_BYTES_MAX, &bytes)) {
+	if (!cli_query_number(ctx, "chunks", STREAM_CHUNKS_MAX, &chunks) ||
+	    !cli_query_number(ctx, "bytes", STREAM_BYTES_MAX, &bytes)) {
 		ouro_error(ctx, 400, "chunks and bytes must be numbers up to 1000000 and 1048576");
 		return;
 	}

@@ -5,11 +5,46 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { ECHO_BYTES_MAX = 64 * 1024 * 1024 };
+
+static bool is(struct ouro_str text, const char *word)
+{
+	return text.len == strlen(word) && memcmp(text.ptr, word, text.len) == 0;
+}
+
+/* The query parameter "deflate"; false where it is none of these. */
+static bool choose_deflate(struct ouro_ctx *ctx, enum ouro_ws_deflate *deflate)
+{
+	struct ouro_str text = ouro_query(ctx, "deflate");
+
+	if (is(text, "off"))
+		*deflate = OURO_WS_DEFLATE_OFF;
+	else if (is(text, "takeover"))
+		*deflate = OURO_WS_DEFLATE_TAKEOVER;
+	else if (!text.ptr || is(text, "each"))
+		*deflate = OURO_WS_DEFLATE_EACH;
+	else
+		return false;
+	return true;
+}
+
+/* The client may choose how: ?deflate=off, each or takeover, and ?bytes_max=N, the largest message. */
 static void echo(struct ouro_ctx *ctx)
 {
+	struct ouro_ws_options options = { 0 };
 	struct ouro_ws_message message;
+	unsigned bytes_max;
 
-	if (ouro_ws_accept(ctx, NULL))
+	if (!choose_deflate(ctx, &options.deflate)) {
+		ouro_error(ctx, 400, "deflate must be off, each or takeover");
+		return;
+	}
+	if (!cli_query_number(ctx, "bytes_max", ECHO_BYTES_MAX, &bytes_max)) {
+		ouro_error(ctx, 400, "bytes_max must be a number up to 67108864");
+		return;
+	}
+	options.message_bytes_max = bytes_max;
+	if (ouro_ws_accept(ctx, &options))
 		return;
 	while (ouro_ws_recv(ctx, &message) == 0)
 		if (ouro_ws_send_slice(ctx, message.type, message.slice))

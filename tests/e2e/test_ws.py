@@ -62,6 +62,28 @@ class Echo(ServerCase):
             websocket.send(make_frame(BINARY, bytes(MIB + 1))[:14])
             self.assertEqual(websocket.hear(), (CLOSE, struct.pack(">H", 1009)))
 
+    def test_as_large_as_its_client_wants(self):
+        target = f"/ws/echo?bytes_max={2 * MIB}"
+        with WebSocket(self.server.address, target) as websocket:
+            self.assert_echoed(websocket, BINARY, os.urandom(2 * MIB))
+            websocket.send(make_frame(BINARY, bytes(2 * MIB + 1))[:14])
+            self.assertEqual(websocket.hear(), (CLOSE, struct.pack(">H", 1009)))
+
+    def test_compressed_as_its_client_wants(self):
+        for choice in ("off", "each", "takeover"):
+            with WebSocket(self.server.address, f"/ws/echo?deflate={choice}",
+                           deflate=choice != "off") as websocket:
+                self.assertEqual("no_context_takeover" in websocket.head,
+                                 choice == "each")
+                self.assert_echoed(websocket, TEXT, b"ouro " * 1000)
+
+    def test_choices_that_there_are_not(self):
+        for query in ("deflate=", "deflate=On", "deflate=eac", "bytes_max=x", "bytes_max=67108865",
+                      "bytes_max=-1", "bytes_max=18446744073709551617"):
+            with self.subTest(query=query), self.server.connect() as connection:
+                connection.send(make_handshake(f"/ws/echo?{query}", key="A" * 22 + "=="))
+                self.assertEqual(connection.read_response().status, 400)
+
     def test_many_at_a_time(self):
         websockets = [self.open() for _ in range(CLIENTS)]
         for index, websocket in enumerate(websockets):
