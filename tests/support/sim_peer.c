@@ -6,9 +6,13 @@
 
 enum { WINDOW_DEFAULT = 64 * 1024 };
 
+/* A compiler that knows the memory to be NULL would call malloc() instead, which tests of scarcity let fail
+ * for those whom they test. */
+static void *(*const volatile reallocate)(void *memory, size_t bytes) = realloc;
+
 void *sim_realloc(void *memory, size_t bytes)
 {
-	memory = realloc(memory, bytes);
+	memory = reallocate(memory, bytes);
 	if (!memory)
 		sim_fail("out of memory");
 	return memory;
