@@ -116,7 +116,7 @@ typedef void (*ouro_hub_wake_fn)(void *arg);
 int ouro_hub_loop_create(struct ouro_hub *hub, ouro_hub_wake_fn wake, void *arg,
 			 struct ouro_hub_loop **loop);
 
-/* Hands messages to the loop's subscribers: some thousand at most, then others have their turn,
+/* Hands messages to the loop's subscribers: some hundred at most, then others have their turn,
  * and the loop is woken again for the rest. The loop's thread, not from a subscriber's callback. */
 void ouro_hub_loop_run(struct ouro_hub_loop *loop);
 

@@ -5,8 +5,10 @@
 #include <stdlib.h>
 
 enum {
-	BATCH_COUNT_MAX = 32,       /* messages fetched at once, for as many as have the topic */
-	RUN_DELIVERIES_MAX = 16384, /* some milliseconds' worth */
+	BATCH_COUNT_MAX = 32, /* messages fetched at once, for as many as have the topic */
+	/* A turn sends what was delivered in it: so many connections have output at once, however many
+	 * subscribe, and the memory for it stays small and warm. */
+	RUN_DELIVERIES_MAX = 256,
 };
 
 /* A message that stands in the loop's memory as a buffer: one of the message's references. */
