@@ -244,7 +244,7 @@ class Hold:
 
 
 class Publisher:
-    """Publishes to the topic @name of @server on one connection."""
+    """Publishes to the topic @name of @server."""
 
     def __init__(self, server, name):
         self.path = f"/publish/{name}"
@@ -254,6 +254,8 @@ class Publisher:
         self.connection.request("POST", self.path, text, {"Content-Type": "text/plain"})
         answer = self.connection.getresponse()
         answer.read()
+        # Some servers close a connection after few seconds without a request; the next opens another.
+        self.connection.close()
         if answer.status != 200:
             raise Failure(f"publishing was answered {answer.status}")
 
