@@ -141,6 +141,9 @@ static int kind_get(struct ouro_worker *worker, const struct ouro_sse_options *o
 		free(kind);
 		return err;
 	}
+	kind->link = &worker->event_kinds;
+	if (kind->next)
+		kind->next->link = &kind->next;
 	worker->event_kinds = kind;
 	*out = kind;
 	return 0;
@@ -148,13 +151,11 @@ static int kind_get(struct ouro_worker *worker, const struct ouro_sse_options *o
 
 static void kind_put(struct ouro_event_kind *kind)
 {
-	struct ouro_event_kind **at = &kind->worker->event_kinds;
-
 	if (--kind->uses > 0)
 		return;
-	while (*at != kind)
-		at = &(*at)->next;
-	*at = kind->next;
+	*kind->link = kind->next;
+	if (kind->next)
+		kind->next->link = kind->link;
 	ouro_sse_kind_fini(&kind->sessions);
 	free(kind);
 }

@@ -13,7 +13,7 @@
 
 /* What event streams with the same options share; it goes with the last of them. */
 struct ouro_event_kind {
-	struct ouro_event_kind *next;
+	struct ouro_event_kind *next, **link; /* @link is what points here */
 	struct ouro_worker *worker;
 	uint32_t uses;
 	struct ouro_sse_options given;

@@ -115,6 +115,34 @@ Test(sse_parked, the_clients_end_ends_it)
 	expect_no_stream();
 }
 
+/* A client whose stream sends heartbeats as no other does. */
+static struct sim_peer *park_with(uint32_t heartbeat_ms)
+{
+	struct sim_peer *peer = site_connect(&site);
+
+	sse_options.heartbeat_ms = heartbeat_ms;
+	site_ask(&site, peer, LISTEN("/topic", ""));
+	sim_peer_forget(peer);
+	return peer;
+}
+
+Test(sse_parked, each_may_have_options_of_its_own)
+{
+	enum { COUNT = 20 };
+	struct sim_peer *peers[COUNT];
+
+	for (uint32_t i = 0; i < COUNT; i++)
+		peers[i] = park_with(5000 + i);
+	for (int i = 0; i < COUNT; i += 2)
+		sim_peer_reset(peers[i]);
+	publish(OURO_STR("one"));
+	for (int i = 1; i < COUNT; i += 2) {
+		cr_expect(is(sim_peer_received(peers[i]), "id: 1\ndata: one\n\n"));
+		sim_peer_reset(peers[i]);
+	}
+	expect_no_stream();
+}
+
 Test(sse_parked, who_says_more_meanwhile_still_gets_events)
 {
 	struct sim_peer *peer = park(LISTEN("/topic", ""));
