@@ -27,21 +27,26 @@ class Failure(Exception):
 
 
 class Server:
-    """A server started on SERVER_CPU, with @variables added to its environment. It ends with
-    stop(), or with this program."""
+    """A server started on the processors @cpus, with @variables added to its environment, in the
+    network namespace @netns or in ours, where it listens at @host. It ends with stop(), or with
+    this program."""
 
     running = []
 
-    def __init__(self, name, argv, variables=None):
+    def __init__(self, name, argv, variables=None, *, cpus=(SERVER_CPU,), netns=None,
+                 host="127.0.0.1"):
         self.name = name
         self.argv = argv
+        self.host = host
         # A file and not a pipe: nobody has to read it for the server to go on.
         self.output = tempfile.TemporaryFile(mode="w+")
         try:
+            # ip becomes the program, so that the process id is the server's.
             self.process = subprocess.Popen(
-                argv, stdin=subprocess.DEVNULL, stdout=self.output, stderr=self.output,
+                (["ip", "netns", "exec", netns] if netns else []) + argv,
+                stdin=subprocess.DEVNULL, stdout=self.output, stderr=self.output,
                 env={**os.environ, **(variables or {})},
-                preexec_fn=lambda: os.sched_setaffinity(0, {SERVER_CPU}))
+                preexec_fn=lambda: os.sched_setaffinity(0, set(cpus)))
         except OSError as error:
             raise Failure(f"{name}: {error}") from error
         Server.running.append(self)
@@ -146,7 +151,7 @@ def drive(options, servers, load_options, pairs):
     argv = [program(options, "bench/ouro-load"), "--cycles", str(options.cycles),
             "--seed", str(options.seed), "--out", path, *load_options]
     for server in servers:
-        argv += ["--server", f"{server.name}=127.0.0.1:{server.port},{server.pid}"]
+        argv += ["--server", f"{server.name}={server.host}:{server.port},{server.pid}"]
     for a, b in pairs:
         argv += ["--pair", f"{a}/{b}"]
     try:
