@@ -129,7 +129,7 @@ static void drive_apart(struct target *target, uint64_t slice_ns)
 
 	if (!send_all(apart->fd, &slice_ns, sizeof(slice_ns)) ||
 	    !recv_all(apart->fd, &answer, sizeof(answer))) {
-		target_error(target, "its process has ended");
+		target_error(target, TARGET_ERROR_RESET, "its process has ended");
 		return;
 	}
 	target->slice = answer.slice;

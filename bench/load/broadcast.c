@@ -75,7 +75,8 @@ static void fail(struct subscriber *subscriber, const char *what, int err)
 {
 	struct broadcast *broadcast = subscriber->broadcast;
 
-	target_error(&broadcast->base, "%s %zu, message %llu: %s%s%s",
+	target_error(&broadcast->base, err ? TARGET_ERROR_RESET : TARGET_ERROR_ANSWER,
+		     "%s %zu, message %llu: %s%s%s",
 		     subscriber->is_stream ? "event stream" : "WebSocket",
 		     (size_t)(subscriber - broadcast->subscribers),
 		     (unsigned long long)subscriber->next, what, err ? ": " : "",
@@ -129,7 +130,8 @@ static void publish(struct broadcast *broadcast)
 	broadcast->missing[slot(broadcast, number)] = broadcast->base.opt->connection_count;
 	broadcast->published_ns[slot(broadcast, number)] = target_now_ns();
 	if (send(broadcast->publisher, request, (size_t)len, MSG_NOSIGNAL) != len)
-		target_error(&broadcast->base, "publishing: %s", strerror(errno));
+		target_error(&broadcast->base, TARGET_ERROR_RESET, "publishing: %s",
+			     strerror(errno));
 }
 
 /* The answer to a publisher's request is there in full when its length is, which servers tell. */
@@ -152,7 +154,8 @@ static void receive_answer(struct broadcast *broadcast)
 		if (got < 0 && errno == EAGAIN)
 			return;
 		if (broadcast->answered < broadcast->published)
-			target_error(&broadcast->base, "the publisher was cut off");
+			target_error(&broadcast->base, TARGET_ERROR_RESET,
+				     "the publisher was cut off");
 		/* What is idle may be closed. The next slice begins with another. */
 		close(broadcast->publisher);
 		broadcast->publisher = -1;
@@ -163,7 +166,8 @@ static void receive_answer(struct broadcast *broadcast)
 	if (!answer_is_complete(answer, broadcast->answer_len))
 		return;
 	if (strncmp(answer, "HTTP/1.1 200 ", 13))
-		target_error(&broadcast->base, "publishing was answered with %s", answer);
+		target_error(&broadcast->base, TARGET_ERROR_ANSWER,
+			     "publishing was answered with %s", answer);
 	broadcast->answer_len = 0;
 	broadcast->answered++;
 }
@@ -306,7 +310,8 @@ static void publish_all(struct broadcast *broadcast)
 		if (count > 0)
 			heard = now;
 		if (now - heard > (uint64_t)TARGET_STALL_MS * 1000000)
-			target_error(&broadcast->base, "%llu deliveries are missing",
+			target_error(&broadcast->base, TARGET_ERROR_STALL,
+				     "%llu deliveries are missing",
 				     (unsigned long long)broadcast
 					     ->missing[slot(broadcast, broadcast->complete)]);
 	}
@@ -321,7 +326,7 @@ static void drive_broadcast(struct target *target, uint64_t slice_ns)
 	while (look(broadcast) > 0)
 		;
 	if (broadcast->publisher < 0 && open_publisher(broadcast))
-		target_error(target, "the publisher cannot connect");
+		target_error(target, TARGET_ERROR_CONNECT, "the publisher cannot connect");
 	broadcast->all_count = 0;
 	uint64_t cpu_start = target_cpu_at_rest(target);
 	uint64_t start = target_now_ns();

@@ -55,7 +55,8 @@ static size_t variant(const struct conn *conn, uint64_t number)
 
 static void fail(struct echo *echo, struct conn *conn, const char *what, int err)
 {
-	target_error(&echo->base, "connection %u: %s%s%s", conn->index, what, err ? ": " : "",
+	target_error(&echo->base, err ? TARGET_ERROR_RESET : TARGET_ERROR_ANSWER,
+		     "connection %u: %s%s%s", conn->index, what, err ? ": " : "",
 		     err ? strerror(err) : "");
 	if (conn->received < conn->wanted)
 		echo->active--;
@@ -236,7 +237,8 @@ static void drive_echo(struct target *target, uint64_t slice_ns)
 		if (count > 0)
 			heard = now;
 		if (now - heard > (uint64_t)TARGET_STALL_MS * 1000000) {
-			target_error(target, "no echo on %u connections", echo->active);
+			target_error(target, TARGET_ERROR_STALL, "no echo on %u connections",
+				     echo->active);
 			break;
 		}
 		echo->stopping = target->slice.error_count || now - start >= slice_ns;

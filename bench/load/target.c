@@ -36,11 +36,23 @@ uint64_t target_now_ns(void)
 	return clock_ns(CLOCK_MONOTONIC);
 }
 
-void target_error(struct target *target, const char *format, ...)
+static bool is_told(struct target *target, enum target_error_kind kind)
 {
+	unsigned bit = 1u << kind;
+	bool told = target->opt->tolerate ? target->told & bit : target->slice.error_count > 0;
+
+	target->told |= bit;
+	return told;
+}
+
+void target_error(struct target *target, enum target_error_kind kind, const char *format, ...)
+{
+	bool told = is_told(target, kind);
 	va_list args;
 
-	if (target->slice.error_count++)
+	target->slice.error_count++;
+	target->slice.errors[kind]++;
+	if (told)
 		return;
 	va_start(args, format);
 	fprintf(stderr, "%s: ", target->opt->name);
@@ -82,10 +94,15 @@ uint64_t target_cpu_at_rest(const struct target *target)
 
 void target_drive(struct target *target, uint64_t slice_ns, struct target_slice *out)
 {
+	struct target_slice slice = { .error_count = target->slice.error_count };
+
 	/* An error since the last slice is one of this. */
-	target->slice = (struct target_slice){ .error_count = target->slice.error_count };
+	memcpy(slice.errors, target->slice.errors, sizeof(slice.errors));
+	target->slice = slice;
 	target->ops->drive(target, slice_ns);
 	*out = target->slice;
+	target->slice.error_count = 0;
+	memset(target->slice.errors, 0, sizeof(target->slice.errors));
 }
 
 int target_ticks(const struct target *target, struct target_ticks *out)

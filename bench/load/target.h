@@ -9,6 +9,23 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+/* What HTTP asks for. */
+enum target_request {
+	TARGET_GET,
+	TARGET_POST,         /* a body with its length */
+	TARGET_POST_CHUNKED, /* the same in chunks */
+	TARGET_MIX, /* in turn on each connection: GET /plaintext and, of /echo, both kinds of POST */
+};
+
+/* What may go wrong with a server under load. */
+enum target_error_kind {
+	TARGET_ERROR_CONNECT,
+	TARGET_ERROR_RESET, /* the connection ended before its time */
+	TARGET_ERROR_STALL, /* nothing came for TARGET_STALL_MS */
+	TARGET_ERROR_ANSWER,
+	TARGET_ERROR_COUNT
+};
+
 enum target_kind {
 	TARGET_HTTP,      /* requests and answers */
 	TARGET_ECHO,      /* WebSocket messages that come back */
@@ -30,12 +47,22 @@ struct target_options {
 	bool text;              /* echo: messages of text, not binary ones */
 	unsigned stream_count;  /* broadcast: how many of the connections are event streams */
 	unsigned publish_count; /* broadcast: messages of a slice */
+	/* Of HTTP alone: */
+	enum target_request request;
+	unsigned body_bytes;              /* of a POST */
+	unsigned requests_per_connection; /* .. and then we end it; 0: it stays */
+	bool reset;                       /* .. by RST, not by FIN */
+	bool tolerate;                    /* errors are counted, and the connection is made anew */
+	bool poisson;                     /* the open loop's times are random */
+	double rate;                      /* requests a second of an open loop; 0: a closed one */
 };
 
 /* What is timed of each message. */
 enum target_times {
-	TARGET_TIMES_MESSAGE, /* echo: there and back; broadcast: published until a subscriber has it */
-	TARGET_TIMES_ALL,     /* broadcast: published until the last subscriber has it */
+	/* HTTP: asked, in an open loop due to be asked, until it was answered; echo: there and back;
+	 * broadcast: published until a subscriber has it */
+	TARGET_TIMES_MESSAGE,
+	TARGET_TIMES_ALL, /* broadcast: published until the last subscriber has it */
 	TARGET_TIMES_COUNT
 };
 
@@ -44,8 +71,14 @@ struct target_slice {
 	uint64_t cpu_ns;
 	uint64_t request_count; /* answers, echoes or deliveries */
 	uint64_t error_count;
-	uint64_t reopen_count; /* connections the server had closed while they were idle */
-	uint64_t all_ns;       /* the median of TARGET_TIMES_ALL in it; 0 where there is none */
+	uint64_t errors[TARGET_ERROR_COUNT]; /* the same by kind */
+	uint64_t reopen_count;  /* connections the server had closed while they were idle */
+	uint64_t connect_count; /* HTTP: connections made during it */
+	uint64_t late_count;    /* open loop: due in it, but sent behind its end */
+	uint64_t unsent_count;  /* open loop: due in it, and never sent */
+	uint64_t p50_ns;        /* HTTP: of what was timed in it */
+	uint64_t p99_ns;
+	uint64_t all_ns; /* the median of TARGET_TIMES_ALL in it; 0 where there is none */
 };
 
 /* User and system time of the server since its start, in clock ticks: too coarse for a slice,
@@ -57,20 +90,22 @@ struct target_ticks {
 
 struct target;
 
-/* HTTP asks once and keeps the answer: every later one must equal it, but for the value of its
- * date; where bodies are dropped, its head must, and its length. Then opens the connections. NULL
+/* HTTP asks once of each kind and keeps the answer: every later one must equal it, but for the value of
+ * its date; where bodies are dropped, its head must, and its length. Then opens the connections. NULL
  * after a message on stderr. @opt and its strings must live as long as the target. */
 struct target *target_create(const struct target_options *opt);
 void target_destroy(struct target *target);
 
 /* Drives all connections in a closed loop, for @slice_ns or until publish_count messages have come
- * to all, and returns when nothing is in flight and the server is at rest. The first error of a
- * slice is told on stderr. */
+ * to all, and returns when nothing is in flight and the server is at rest. In an open loop what is due
+ * within @slice_ns is asked for then, or as soon as a connection is free; it is given up where that
+ * takes as long again. The first error of a slice is told on stderr; where they are tolerated, the first
+ * of each kind. */
 void target_drive(struct target *target, uint64_t slice_ns, struct target_slice *out);
 
 int target_ticks(const struct target *target, struct target_ticks *out);
 
-/* Of HTTP's answer; 0 of others. */
+/* Of HTTP's answers, of one of each kind; 0 of others. */
 uint64_t target_response_len(const struct target *target);
 
 /* What was timed since the last target_forget_times(). */

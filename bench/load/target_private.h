@@ -33,6 +33,7 @@ struct target {
 	clockid_t cpu_clock;
 	int epoll_fd;
 	uint64_t response_len;
+	unsigned told; /* bits of the kinds of errors that were told, where they are tolerated */
 	struct target_slice slice;
 	struct times times[TARGET_TIMES_COUNT];
 };
@@ -42,9 +43,9 @@ struct target *target_create_here(const struct target_options *opt);
 
 uint64_t target_now_ns(void);
 
-/* Counts an error of the slice; the first one is told. */
-void target_error(struct target *target, const char *format, ...)
-	__attribute__((format(printf, 2, 3)));
+/* Counts an error of the slice. */
+void target_error(struct target *target, enum target_error_kind kind, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
 
 /* A blocking socket connected to the server; a receive waits for TARGET_STALL_MS at most. */
 int target_connect(const struct target *target);
