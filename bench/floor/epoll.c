@@ -40,7 +40,7 @@ static bool receive(const struct server *server, int fd)
 
 	if (len <= 0)
 		return len < 0 && errno == EAGAIN;
-	conn->owed += floor_count_ends(conn, buf, (size_t)len) * server->reply.response_len;
+	floor_owe(&server->reply, conn, floor_count_ends(conn, buf, (size_t)len));
 	return true;
 }
 
@@ -97,7 +97,7 @@ int main(int argc, char **argv)
 	struct server server;
 
 	floor_options_parse(argc, argv, FLOOR_EPOLL, &opt);
-	floor_reply_init(&server.reply, opt.close);
+	floor_reply_init(&server.reply, &opt);
 	server.close = opt.close;
 	/* A connection that is used once has often sent its request before it is accepted, and
 	 * then need not be watched at all. */

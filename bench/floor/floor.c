@@ -11,17 +11,17 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* The answer of `ouro demo` to GET /plaintext, with a date that stands still. `bench/run`
- * compares the two before it measures anything; when the demo's answer changes, change it here. */
-#define RESPONSE_START                                                                             \
+/* The answer of `ouro demo` and of bench-http to GET /plaintext, with a date that stands still.
+ * `bench/run` compares them before it measures anything; when that answer changes, change it here. */
+#define RESPONSE_HEAD                                                                              \
 	"HTTP/1.1 200 OK\r\n"                                                                      \
 	"date: Sat, 21 Nov 2026 03:30:00 GMT\r\n"                                                  \
 	"content-type: text/plain; charset=utf-8\r\n"                                              \
-	"content-length: 13\r\n"
-#define RESPONSE_END "\r\nHello, World!"
+	"content-length: %zu\r\n"                                                                  \
+	"%s\r\n"
+enum { HEAD_BYTES_MAX = 256 };
 
-static const char keep_response[] = RESPONSE_START RESPONSE_END;
-static const char close_response[] = RESPONSE_START "connection: close\r\n" RESPONSE_END;
+static const char hello[] = "Hello, World!";
 static const char request_end[] = "\r\n\r\n";
 
 struct floor_conn floor_conns[FLOOR_FD_MAX];
@@ -41,7 +41,10 @@ static _Noreturn void usage(const char *name, enum floor_program program)
 				    "[--zc] | --close=link|now"),
 	};
 
-	fprintf(stderr, "usage: %s [--port PORT] %s\n", name, options[program]);
+	fprintf(stderr,
+		"usage: %s [--host ADDRESS] [--port PORT] [--body-bytes N | --echo-bytes N] "
+		"[--ends N[,N..]] %s\n",
+		name, options[program]);
 	exit(2);
 }
 
@@ -63,14 +66,53 @@ static bool parse_variant(const char *arg, struct floor_options *out)
 	return true;
 }
 
+/* `1,1,2`. False where it is not. */
+static bool parse_ends(const char *text, struct floor_options *out)
+{
+	out->kind_count = 0;
+	while (out->kind_count < FLOOR_KINDS_MAX) {
+		char *end;
+		unsigned long value = strtoul(text, &end, 10);
+		if (end == text || value < 1 || value > UINT8_MAX)
+			return false;
+		out->ends[out->kind_count++] = (uint8_t)value;
+		if (*end == '\0')
+			return true;
+		if (*end != ',')
+			return false;
+		text = end + 1;
+	}
+	return false;
+}
+
+/* An option with a value that all programs have. */
+static bool parse_common(const char *arg, const char *value, struct floor_options *out)
+{
+	if (!strcmp(arg, "--host"))
+		out->host = value;
+	else if (!strcmp(arg, "--port"))
+		out->port = (uint16_t)strtoul(value, NULL, 10);
+	else if (!strcmp(arg, "--body-bytes"))
+		out->body_bytes = (unsigned)strtoul(value, NULL, 10);
+	else if (!strcmp(arg, "--echo-bytes"))
+		out->echo_bytes = (unsigned)strtoul(value, NULL, 10);
+	else
+		return !strcmp(arg, "--ends") && parse_ends(value, out);
+	return true;
+}
+
 void floor_options_parse(int argc, char **argv, enum floor_program program,
 			 struct floor_options *out)
 {
-	*out = (struct floor_options){ .send = "auto", .recv = "multishot" };
+	*out = (struct floor_options){ .host = "127.0.0.1",
+				       .send = "auto",
+				       .recv = "multishot",
+				       .ends = { 1 },
+				       .kind_count = 1 };
 	for (int i = 1; i < argc; i++) {
 		const char *arg = argv[i];
-		if (!strcmp(arg, "--port") && i + 1 < argc)
-			out->port = (uint16_t)strtoul(argv[++i], NULL, 10);
+		if (i + 1 < argc && parse_common(arg, argv[i + 1], out))
+			i++;
 		else if (program != FLOOR_VARIANTS && !strcmp(arg, "--close"))
 			out->close = true;
 		else if (program == FLOOR_EPOLL && !strcmp(arg, "--lazy"))
@@ -80,19 +122,72 @@ void floor_options_parse(int argc, char **argv, enum floor_program program,
 	}
 	if (out->ended)
 		out->close = true;
+	/* What closes does so at the first end, and gives the first answer. */
+	if (out->close && (out->kind_count > 1 || out->ends[0] > 1))
+		usage(argv[0], program);
 }
 
-void floor_reply_init(struct floor_reply *reply, bool close)
+/* The body of the answer to a request of kind @kind: `x`, the alphabet that was sent, or what a GET gets. */
+static size_t body_len(const struct floor_options *opt, unsigned kind)
 {
-	const char *response = close ? close_response : keep_response;
+	if (opt->echo_bytes && (kind > 0 || opt->kind_count == 1))
+		return opt->echo_bytes;
+	return opt->body_bytes ? opt->body_bytes : strlen(hello);
+}
 
-	reply->response_len = strlen(response);
-	reply->block_len = reply->response_len * FLOOR_COPIES;
-	reply->block = malloc(reply->block_len);
+static char *put_body(const struct floor_options *opt, unsigned kind, char *at)
+{
+	size_t len = body_len(opt, kind);
+	bool echo = opt->echo_bytes && (kind > 0 || opt->kind_count == 1);
+
+	for (size_t i = 0; i < len; i++)
+		*at++ = echo ? (char)('a' + i % 26) : opt->body_bytes ? 'x' : hello[i];
+	return at;
+}
+
+void floor_reply_init(struct floor_reply *reply, const struct floor_options *opt)
+{
+	size_t copies = 1;
+	size_t most = 0;
+
+	*reply = (struct floor_reply){ .kind_count = opt->kind_count };
+	memcpy(reply->ends, opt->ends, sizeof(reply->ends));
+	for (unsigned kind = 0; kind < opt->kind_count; kind++)
+		most += HEAD_BYTES_MAX + body_len(opt, kind);
+	if (most * FLOOR_COPIES <= FLOOR_BLOCK_BYTES)
+		copies = FLOOR_COPIES;
+	else if (most < FLOOR_BLOCK_BYTES)
+		copies = FLOOR_BLOCK_BYTES / most;
+	reply->block = malloc(most * copies);
 	if (!reply->block)
 		floor_fail("malloc", -ENOMEM);
-	for (size_t at = 0; at < reply->block_len; at += reply->response_len)
-		memcpy(reply->block + at, response, reply->response_len);
+	char *at = reply->block;
+	for (unsigned kind = 0; kind < opt->kind_count; kind++) {
+		char *start = at;
+		at += snprintf(at, HEAD_BYTES_MAX, RESPONSE_HEAD, body_len(opt, kind),
+			       opt->close ? "connection: close\r\n" : "");
+		at = put_body(opt, kind, at);
+		reply->lens[kind] = (size_t)(at - start);
+	}
+	reply->turn_len = (size_t)(at - reply->block);
+	reply->block_len = reply->turn_len * copies;
+	for (size_t i = 1; i < copies; i++)
+		memcpy(reply->block + i * reply->turn_len, reply->block, reply->turn_len);
+}
+
+void floor_owe(const struct floor_reply *reply, struct floor_conn *conn, size_t ends)
+{
+	if (reply->kind_count == 1 && reply->ends[0] == 1) {
+		conn->owed += ends * reply->turn_len;
+		return;
+	}
+	for (; ends > 0; ends--) {
+		if (++conn->ends < reply->ends[conn->kind])
+			continue;
+		conn->owed += reply->lens[conn->kind];
+		conn->ends = 0;
+		conn->kind = (uint8_t)((conn->kind + 1) % reply->kind_count);
+	}
 }
 
 const char *floor_reply_next(const struct floor_reply *reply, const struct floor_conn *conn,
@@ -107,7 +202,7 @@ const char *floor_reply_next(const struct floor_reply *reply, const struct floor
 void floor_reply_sent(const struct floor_reply *reply, struct floor_conn *conn, size_t len)
 {
 	conn->owed -= len;
-	conn->position = (conn->position + len) % reply->response_len;
+	conn->position = (conn->position + len) % reply->turn_len;
 }
 
 /* One byte at a time, for the few bytes around the edges. */
@@ -156,12 +251,13 @@ int floor_listen(const struct floor_options *opt, int socket_flags)
 	struct sockaddr_in addr = {
 		.sin_family = AF_INET,
 		.sin_port = htons(opt->port),
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 	};
 	socklen_t addr_len = sizeof(addr);
 	int one = 1;
 
 	signal(SIGPIPE, SIG_IGN);
+	if (inet_pton(AF_INET, opt->host, &addr.sin_addr) != 1)
+		floor_fail("--host", -EINVAL);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | socket_flags, 0);
 	if (fd < 0)
 		floor_fail("socket", -errno);

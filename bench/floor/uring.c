@@ -39,7 +39,7 @@ static void on_accept(struct server *server, const struct io_uring_cqe *cqe)
 /* A connection that is used once costs one completion besides its accept: the receive's. */
 static void answer_and_close(struct server *server, int fd)
 {
-	ring_send_close(&server->ring, fd, server->reply.block, server->reply.response_len);
+	ring_send_close(&server->ring, fd, server->reply.block, server->reply.turn_len);
 	/* The number may come back with the next accept, before anything is heard of this one. */
 	floor_conns[fd] = (struct floor_conn){ 0 };
 }
@@ -74,7 +74,7 @@ static void on_recv(struct server *server, const struct io_uring_cqe *cqe)
 	/* After -ENOBUFS this is submitted behind the buffers the turn gives back. */
 	if (!(cqe->flags & IORING_CQE_F_MORE))
 		ring_recv(&server->ring, fd, !server->close);
-	conn->owed += ends * server->reply.response_len;
+	floor_owe(&server->reply, conn, ends);
 	touch(server, fd);
 }
 
@@ -167,7 +167,7 @@ int main(int argc, char **argv)
 	struct floor_options opt;
 
 	floor_options_parse(argc, argv, FLOOR_URING, &opt);
-	floor_reply_init(&server.reply, opt.close);
+	floor_reply_init(&server.reply, &opt);
 	server.close = opt.close;
 	ring_init(&server.ring);
 	ring_accept(&server.ring, floor_listen(&opt, 0));

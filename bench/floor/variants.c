@@ -43,11 +43,11 @@ static void answer_and_close(struct server *server, int fd)
 	const struct floor_reply *reply = &server->reply;
 
 	if (server->now) {
-		send(fd, reply->block, reply->response_len, MSG_NOSIGNAL | MSG_DONTWAIT);
+		send(fd, reply->block, reply->turn_len, MSG_NOSIGNAL | MSG_DONTWAIT);
 		close_conn(fd);
 		return;
 	}
-	ring_send_close(&server->ring, fd, reply->block, reply->response_len);
+	ring_send_close(&server->ring, fd, reply->block, reply->turn_len);
 	floor_conns[fd] = (struct floor_conn){ 0 };
 }
 
@@ -93,7 +93,7 @@ static void on_recv(struct server *server, const struct io_uring_cqe *cqe)
 	}
 	if (!(cqe->flags & IORING_CQE_F_MORE))
 		ring_recv(&server->ring, fd, server->multishot);
-	conn->owed += ends * server->reply.response_len;
+	floor_owe(&server->reply, conn, ends);
 	touch(server, fd);
 }
 
@@ -195,7 +195,7 @@ int main(int argc, char **argv)
 	struct floor_options opt;
 
 	floor_options_parse(argc, argv, FLOOR_VARIANTS, &opt);
-	floor_reply_init(&server.reply, opt.close);
+	floor_reply_init(&server.reply, &opt);
 	server.close = opt.close;
 	server.now = opt.close && !strcmp(opt.ended, "now");
 	server.multishot = !opt.close && !strcmp(opt.recv, "multishot");

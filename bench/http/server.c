@@ -57,6 +57,8 @@ static int add_routes(struct ouro_server *server)
 	if (!err)
 		err = ouro_server_route(server, "GET", "/large", large, &at_once);
 	if (!err)
+		err = ouro_server_route(server, "GET", "/metrics", ouro_metrics, &at_once);
+	if (!err)
 		err = ouro_server_route(server, "POST", "/echo", echo, NULL);
 	if (!err)
 		err = ouro_server_route(server, "GET", "/ws/echo", ws_echo, NULL);
