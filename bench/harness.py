@@ -1,14 +1,18 @@
 """What the measuring programs share: servers started and stopped, the load generator, the results'
 file."""
 
+import atexit
+import ctypes
 import json
 import os
 import platform
 import re
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -43,7 +47,7 @@ class Server:
         try:
             # ip becomes the program, so that the process id is the server's.
             self.process = subprocess.Popen(
-                (["ip", "netns", "exec", netns] if netns else []) + argv,
+                inside_argv(netns, argv),
                 stdin=subprocess.DEVNULL, stdout=self.output, stderr=self.output,
                 env={**os.environ, **(variables or {})},
                 preexec_fn=lambda: os.sched_setaffinity(0, set(cpus)))
@@ -84,6 +88,99 @@ class Server:
     def stop_all():
         for server in list(Server.running):
             server.stop()
+
+
+# ---- A network of our own ----
+
+
+class Namespaces:
+    """Two network namespaces, .server and .client, with a veth pair between them, at .server_host
+    and .client_host. They go with the block, however that ends. Needs root."""
+
+    server_host, client_host = "10.213.0.1", "10.213.0.2"
+
+    def __init__(self):
+        tag = f"ouro-{os.getpid()}-{time.monotonic_ns() % 1000000}"
+        self.server, self.client = f"{tag}-s", f"{tag}-c"
+        self.added = []
+
+    @staticmethod
+    def why_not():
+        """What stands in the way of having any; None: nothing does."""
+        if os.geteuid():
+            return "only root may make network namespaces"
+        if not shutil.which("ip"):
+            return "there is no ip (iproute2)"
+        return None
+
+    @staticmethod
+    def ip(*argv):
+        done = subprocess.run(["ip", *argv], capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise Failure(f"ip {' '.join(argv)}: {done.stderr.strip()}")
+
+    def __enter__(self):
+        # Also where the program ends without coming back to the block.
+        atexit.register(self.remove)
+        try:
+            self.make()
+        except BaseException:
+            self.remove()
+            raise
+        return self
+
+    def make(self):
+        for name in (self.server, self.client):
+            self.added.append(name)
+            self.ip("netns", "add", name)
+            self.ip("-n", name, "link", "set", "lo", "up")
+        self.ip("link", "add", "veth0", "netns", self.server, "type", "veth", "peer", "name",
+                "veth0", "netns", self.client)
+        for name, host in ((self.server, self.server_host), (self.client, self.client_host)):
+            self.ip("-n", name, "addr", "add", f"{host}/30", "dev", "veth0")
+            self.ip("-n", name, "link", "set", "veth0", "up")
+        # Connections that we end leave their ports in TIME_WAIT, from where the kernel takes them
+        # back early on loopback only. Both settings are the namespace's own and go with it.
+        for setting in ("ipv4.tcp_tw_reuse=1", "ipv4.ip_local_port_range=1024 65535"):
+            self.ip("netns", "exec", self.client, "sysctl", "-qw", f"net.{setting}")
+
+    def remove(self):
+        while self.added:
+            subprocess.run(["ip", "netns", "del", self.added.pop()], capture_output=True,
+                           check=False)
+
+    def __exit__(self, *_):
+        self.remove()
+        atexit.unregister(self.remove)
+
+
+def inside(netns, function, *arguments):
+    """What @function says in the network namespace @netns, where that is not None. It runs in a
+    thread of its own, since a thread is what a namespace is entered with."""
+    if not netns:
+        return function(*arguments)
+    results, errors = [], []
+
+    def run():
+        libc = ctypes.CDLL(None, use_errno=True)
+        try:
+            with open(f"/run/netns/{netns}", "rb") as file:
+                if libc.setns(file.fileno(), 0):
+                    raise Failure(f"{netns}: {os.strerror(ctypes.get_errno())}")
+            results.append(function(*arguments))
+        except Exception as error:  # pylint: disable=broad-exception-caught
+            errors.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    if errors:
+        raise errors[0]
+    return results[0]
+
+
+def inside_argv(netns, argv):
+    return ["ip", "netns", "exec", netns, *argv] if netns else argv
 
 
 def program(options, path):
@@ -144,8 +241,22 @@ def busy_ticks():
     return total
 
 
-def drive(options, servers, load_options, pairs):
-    """Runs ouro-load over @servers: its summary and raw data, by kind."""
+def print_troubles(measured):
+    """Says what went wrong with servers, where the load tolerates it."""
+    for name, server in measured["servers"].items():
+        errors = {kind: count for kind, count in server["errors"].items() if count}
+        if errors:
+            print(f"  note: errors of {name}: " +
+                  ", ".join(f"{kind} {count}" for kind, count in errors.items()))
+        if server["empty_slices"]:
+            print(f"  note: {server['empty_slices']} slices of {name} brought no answer")
+        if server.get("unsent"):
+            print(f"  note: {name} cannot keep up: {server['unsent']} requests were never sent")
+
+
+def drive(options, servers, load_options, pairs, netns=None):
+    """Runs ouro-load over @servers, from the network namespace @netns: its summary and raw data,
+    by kind."""
     handle, path = tempfile.mkstemp(prefix="ouro-load-", suffix=".jsonl")
     os.close(handle)
     argv = [program(options, "bench/ouro-load"), "--cycles", str(options.cycles),
@@ -154,6 +265,7 @@ def drive(options, servers, load_options, pairs):
         argv += ["--server", f"{server.name}={server.host}:{server.port},{server.pid}"]
     for a, b in pairs:
         argv += ["--pair", f"{a}/{b}"]
+    argv = inside_argv(netns, argv)
     try:
         used, own, start = busy_ticks(), own_ticks(servers), time.monotonic()
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -171,7 +283,7 @@ def drive(options, servers, load_options, pairs):
         os.unlink(path)
     load_s = (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime)
     others_s = max(0.0, (used - own) / os.sysconf("SC_CLK_TCK") - load_s)
-    return {
+    measured = {
         "command": argv,
         "servers": {line["server"]: line for line in lines if line["kind"] == "server"},
         "pairs": {f"{line['a']}/{line['b']}": line for line in lines if line["kind"] == "pair"},
@@ -180,6 +292,8 @@ def drive(options, servers, load_options, pairs):
         "seconds": seconds,
         "others_share": others_s / seconds / 2,
     }
+    print_troubles(measured)
+    return measured
 
 
 # ---- Results ----

@@ -491,24 +491,36 @@ static void drive_http(struct target *target, uint64_t slice_ns)
 
 /* ---- Creation ---- */
 
-static int add_exchange(struct http *http, const struct exchange_options *opt)
+/* Makes one more kind of exchange, and has it once on *@fd, which is opened where it is -1 and is left open
+ * where there may be a further one. */
+static int add_exchange(struct http *http, const struct exchange_options *opt, int *fd)
 {
 	struct exchange *exchange = &http->exchanges[http->kind_count++];
 	int err = exchange_init(exchange, opt);
 
 	if (err)
 		return err;
-	int fd = target_connect(&http->base);
-	if (fd < 0)
-		return fd;
-	err = exchange_learn(exchange, opt, fd);
-	close(fd);
+	if (*fd < 0)
+		*fd = target_connect(&http->base);
+	if (*fd < 0)
+		return *fd;
+	err = exchange_learn(exchange, opt, *fd);
 	http->base.response_len += exchange->answer_len;
+	if (opt->close) {
+		close(*fd);
+		*fd = -1;
+	}
 	return err;
 }
 
-static int make_exchanges(struct http *http)
+/* In the order in which each connection has them. */
+static int make_exchanges(struct http *http, int *fd)
 {
+	static const enum exchange_kind kinds[] = {
+		[TARGET_GET] = EXCHANGE_GET,
+		[TARGET_POST] = EXCHANGE_POST,
+		[TARGET_POST_CHUNKED] = EXCHANGE_POST_CHUNKED,
+	};
 	const struct target_options *opt = http->base.opt;
 	struct exchange_options one = {
 		.path = opt->path,
@@ -517,19 +529,17 @@ static int make_exchanges(struct http *http)
 		.close = opt->close,
 		.discard = opt->discard,
 	};
+	int err = 0;
 
 	if (opt->request != TARGET_MIX) {
-		one.kind = opt->request == TARGET_GET    ? EXCHANGE_GET
-			   : opt->request == TARGET_POST ? EXCHANGE_POST
-							 : EXCHANGE_POST_CHUNKED;
-		return add_exchange(http, &one);
+		one.kind = kinds[opt->request];
+		return add_exchange(http, &one, fd);
 	}
-	one.kind = EXCHANGE_GET;
-	one.path = "/plaintext";
-	int err = add_exchange(http, &one);
-	one.path = "/echo";
-	for (one.kind = EXCHANGE_POST; !err && one.kind <= EXCHANGE_POST_CHUNKED; one.kind++)
-		err = add_exchange(http, &one);
+	for (size_t i = 0; !err && i < KINDS_MAX; i++) {
+		one.kind = kinds[i];
+		one.path = one.kind == EXCHANGE_GET ? "/plaintext" : "/echo";
+		err = add_exchange(http, &one, fd);
+	}
 	return err;
 }
 
@@ -554,10 +564,12 @@ static int open_all(struct http *http)
 static int open_http(struct target *target, const char **what)
 {
 	struct http *http = http_of(target);
-	int err;
+	int fd = -1;
 
 	*what = "first answer";
-	err = make_exchanges(http);
+	int err = make_exchanges(http, &fd);
+	if (fd >= 0)
+		close(fd);
 	if (err)
 		return err;
 	*what = "connect";
