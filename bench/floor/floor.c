@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 
 /* The answer of `ouro demo` and of bench-http to GET /plaintext, with a date that stands still.
- * `bench/run` compares them before it measures anything; when that answer changes, change it here. */
+ * `bench/run` compares them before it measures anything; when it changes, change it here. */
 #define RESPONSE_HEAD                                                                              \
 	"HTTP/1.1 200 OK\r\n"                                                                      \
 	"date: Sat, 21 Nov 2026 03:30:00 GMT\r\n"                                                  \
@@ -127,7 +127,8 @@ void floor_options_parse(int argc, char **argv, enum floor_program program,
 		usage(argv[0], program);
 }
 
-/* The body of the answer to a request of kind @kind: `x`, the alphabet that was sent, or what a GET gets. */
+/* The body of the answer to a request of kind @kind: `x`, the alphabet that was sent, or what a GET
+ * gets. */
 static size_t body_len(const struct floor_options *opt, unsigned kind)
 {
 	if (opt->echo_bytes && (kind > 0 || opt->kind_count == 1))

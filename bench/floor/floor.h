@@ -10,8 +10,8 @@
 enum {
 	/* A connection's state is found by its descriptor; the table is touched only where used. */
 	FLOOR_FD_MAX = 65536,
-	/* As many copies of the response as one send takes; more go with the next one. Long ones are
-	 * there once: what is sent should stay in the cache, as a server's own answer does. */
+	/* As many copies of the response as one send takes; more go with the next one. Long ones
+	 * are there once: what is sent should stay in the cache, as a server's own answer does. */
 	FLOOR_COPIES = 128,
 	FLOOR_BLOCK_BYTES = 65536,
 	/* Kinds of requests that come in turn. */
@@ -20,8 +20,8 @@ enum {
 };
 
 /* Copies of the responses to one request of each kind behind each other. What is owed is sent from
- * @block + position, where position is what went out so far modulo @turn_len: a short send needs nothing
- * else. */
+ * @block + position, where position is what went out so far modulo @turn_len: a short send needs
+ * nothing else. */
 struct floor_reply {
 	char *block;
 	size_t block_len;
@@ -84,8 +84,9 @@ const char *floor_reply_next(const struct floor_reply *reply, const struct floor
 /* Takes @len sent bytes off what @conn is owed. */
 void floor_reply_sent(const struct floor_reply *reply, struct floor_conn *conn, size_t len);
 
-/* How many empty lines, behind a line, @data holds: requests without a body end so; one with a length whose
- * body holds none does once, and one in chunks twice, at its very end. One cut by the edge of @data is carried in @conn. */
+/* How many empty lines, behind a line, @data holds: requests without a body end so; one with a
+ * length whose body holds none does once, and one in chunks twice, at its very end. One cut by the
+ * edge of @data is carried in @conn. */
 size_t floor_count_ends(struct floor_conn *conn, const char *data, size_t len);
 
 /* Listens and prints `listening PORT`. TCP_NODELAY is inherited by accepted

@@ -25,8 +25,8 @@ static char *put(char *at, const char *data, size_t len)
 	return at + len;
 }
 
-/* The body of a POST: as a repeated alphabet it holds no end of line, and one byte too many or too few is
- * noticed. */
+/* The body of a POST: as a repeated alphabet it holds no end of line, and one byte too many or too
+ * few is noticed. */
 static char *put_body(char *at, size_t from, size_t len)
 {
 	for (size_t i = from; i < from + len; i++)
@@ -110,8 +110,8 @@ static char *find_field(char *head, const char *name)
 	return at && at < end ? at + strlen(name) : NULL;
 }
 
-/* How long the chunks at @from are, up to the end of the last one's trailers; 0 while that is not there;
- * -EPROTO. */
+/* How long the chunks at @from are, up to the end of the last one's trailers; 0 while that is not
+ * there; -EPROTO. */
 static int measure_chunks(char *from, const char *end, uint64_t *len)
 {
 	char *at = from;
@@ -140,8 +140,8 @@ static int measure_chunks(char *from, const char *end, uint64_t *len)
 	}
 }
 
-/* Sets the lengths from what has come of the answer, @len bytes. 1: it is complete, where bodies are
- * dropped its head is; 0: more must come; -EPROTO after a message on stderr. */
+/* Sets the lengths from what has come of the answer, @len bytes. 1: it is complete, where bodies
+ * are dropped its head is; 0: more must come; -EPROTO after a message on stderr. */
 static int measure_answer(struct exchange *exchange, bool discard, size_t len)
 {
 	char *data = exchange->answer;

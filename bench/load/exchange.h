@@ -1,4 +1,5 @@
-/* A request of HTTP and the answer to it, which is learned once and must be the same from then on. */
+/* A request of HTTP and the answer to it, which is learned once and must be the same from then on.
+ * */
 #ifndef OURO_BENCH_LOAD_EXCHANGE_H
 #define OURO_BENCH_LOAD_EXCHANGE_H
 

@@ -1,5 +1,5 @@
-/* HTTP: requests on many connections, in a closed loop or at a rate, each answer compared with the first
- * one of its kind. */
+/* HTTP: requests on many connections, in a closed loop or at a rate, each answer compared with the
+ * first one of its kind. */
 #include "arrivals.h"
 #include "exchange.h"
 #include "target_private.h"
@@ -83,9 +83,9 @@ static enum target_error_kind kind_of_errno(int err)
 
 /* ---- Connections ---- */
 
-/* In close mode only the server's FIN is waited for where the answer is there before it, so that one
- * event and one recv do for both. Long bodies that are dropped come in pieces, one recv and one event for
- * each, so that no connection is drained at the others' cost. */
+/* In close mode only the server's FIN is waited for where the answer is there before it, so that
+ * one event and one recv do for both. Long bodies that are dropped come in pieces, one recv and one
+ * event for each, so that no connection is drained at the others' cost. */
 static void watch(struct http *http, struct conn *conn)
 {
 	bool end_only = http->base.opt->close &&
@@ -297,8 +297,8 @@ static ssize_t receive_dropped(struct http *http, struct conn *conn)
 	return got;
 }
 
-/* As receive(), of what is compared. As often as there may be more: there is no further event for what was
- * there at the last one. */
+/* As receive(), of what is compared. As often as there may be more: there is no further event for
+ * what was there at the last one. */
 static ssize_t receive_compared(struct http *http, struct conn *conn)
 {
 	static char buf[RECV_BYTES_MAX];
@@ -391,7 +391,8 @@ static void make_ready(struct http *http)
 	}
 }
 
-/* Begins what is to begin: a round of every free connection, or, in an open loop, as many as are due. */
+/* Begins what is to begin: a round of every free connection, or, in an open loop, as many as are
+ * due. */
 static void start_rounds(struct http *http, uint64_t now)
 {
 	uint64_t due = now;
@@ -408,7 +409,8 @@ static void start_rounds(struct http *http, uint64_t now)
 	}
 }
 
-/* Whether the slice is over, @elapsed_ns after its beginning: nothing is in flight, and nothing will be. */
+/* Whether the slice is over, @elapsed_ns after its beginning: nothing is in flight, and nothing
+ * will be. */
 static bool is_over(const struct http *http, uint64_t elapsed_ns, uint64_t slice_ns)
 {
 	uint64_t due;
@@ -446,8 +448,8 @@ static void give_up(struct http *http, uint64_t now)
 	}
 }
 
-/* Never sleeps: waking a processor that has gone idle is dear, in a virtual machine above all, and it
- * would be the server that pays for it. */
+/* Never sleeps: waking a processor that has gone idle is dear, in a virtual machine above all, and
+ * it would be the server that pays for it. */
 static void run_loop(struct http *http, uint64_t start, uint64_t slice_ns)
 {
 	uint64_t heard = start;
@@ -491,8 +493,8 @@ static void drive_http(struct target *target, uint64_t slice_ns)
 
 /* ---- Creation ---- */
 
-/* Makes one more kind of exchange, and has it once on *@fd, which is opened where it is -1 and is left open
- * where there may be a further one. */
+/* Makes one more kind of exchange, and has it once on *@fd, which is opened where it is -1 and is
+ * left open where there may be a further one. */
 static int add_exchange(struct http *http, const struct exchange_options *opt, int *fd)
 {
 	struct exchange *exchange = &http->exchanges[http->kind_count++];

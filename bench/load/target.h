@@ -59,8 +59,8 @@ struct target_options {
 
 /* What is timed of each message. */
 enum target_times {
-	/* HTTP: asked, in an open loop due to be asked, until it was answered; echo: there and back;
-	 * broadcast: published until a subscriber has it */
+	/* HTTP: asked, in an open loop due to be asked, until it was answered; echo: there and
+	 * back; broadcast: published until a subscriber has it */
 	TARGET_TIMES_MESSAGE,
 	TARGET_TIMES_ALL, /* broadcast: published until the last subscriber has it */
 	TARGET_TIMES_COUNT
@@ -90,17 +90,18 @@ struct target_ticks {
 
 struct target;
 
-/* HTTP asks once of each kind and keeps the answer: every later one must equal it, but for the value of
- * its date; where bodies are dropped, its head must, and its length. Then opens the connections. NULL
- * after a message on stderr. @opt and its strings must live as long as the target. */
+/* HTTP asks once of each kind and keeps the answer: every later one must equal it, but for the
+ * value of its date; where bodies are dropped, its head must, and its length. Then opens the
+ * connections. NULL after a message on stderr. @opt and its strings must live as long as the
+ * target. */
 struct target *target_create(const struct target_options *opt);
 void target_destroy(struct target *target);
 
 /* Drives all connections in a closed loop, for @slice_ns or until publish_count messages have come
- * to all, and returns when nothing is in flight and the server is at rest. In an open loop what is due
- * within @slice_ns is asked for then, or as soon as a connection is free; it is given up where that
- * takes as long again. The first error of a slice is told on stderr; where they are tolerated, the first
- * of each kind. */
+ * to all, and returns when nothing is in flight and the server is at rest. In an open loop what is
+ * due within @slice_ns is asked for then, or as soon as a connection is free; it is given up where
+ * that takes as long again. The first error of a slice is told on stderr; where they are tolerated,
+ * the first of each kind. */
 void target_drive(struct target *target, uint64_t slice_ns, struct target_slice *out);
 
 int target_ticks(const struct target *target, struct target_ticks *out);

@@ -192,7 +192,8 @@ class Load(unittest.TestCase):
 
     def test_an_open_loop_leaves_out_no_wait(self):
         # What comes due while the server stands still waits too, though only one request is under
-        # way: 50 requests, of which half wait for longer than half of it. All bounds are lower ones.
+        # way: 50 requests, half of which wait for longer than half of it. All bounds are lower
+        # ones.
         def answer(number, _):
             if number == 100:
                 time.sleep(0.1)
