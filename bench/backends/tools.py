@@ -43,6 +43,10 @@ def is_post(setting):
     return setting.requests[0][0] == "post"
 
 
+def described(tool):
+    return f"{tool.name}: {' '.join(tool.__doc__.split())}"
+
+
 def quantiles_us(times):
     """Of @times in microseconds."""
     times = sorted(times)
@@ -55,7 +59,7 @@ def quantiles_us(times):
 
 class H2load:
     """Counts from when a request was sent: one that had to wait for its connection looks faster
-    than it was."""
+    than it was. All its connections send in the same moment, so that it times a burst."""
 
     name = "h2load"
 
@@ -79,7 +83,7 @@ class H2load:
         found = re.search(r"finished in [^,]*, ([0-9.]+) req/s", output)
         return {"times": [float(row[2]) for row in rows if row[1] == "200"],
                 "errors": sum(row[1] != "200" for row in rows),
-                "rate": float(found.group(1)) if found else None}
+                "rate": float(found.group(1)) if found else 0}
 
     def summary(self, runs):
         return {**quantiles_us([time for run in runs for time in run["times"]]),
@@ -88,7 +92,7 @@ class H2load:
 
 
 class Oha:
-    """Counts from when a request was due."""
+    """Counts from when a request was due. Of several runs, the median of each quantile."""
 
     name = "oha"
 

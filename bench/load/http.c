@@ -46,6 +46,7 @@ struct http {
 	struct conn **free;
 	unsigned free_first;
 	unsigned free_count;
+	bool had_free;   /* when rounds were begun last, one was left over */
 	unsigned active; /* connections with requests in flight */
 	bool stopping;   /* nothing is sent any more */
 	uint64_t now_ns; /* when something was received last */
@@ -389,6 +390,15 @@ static void make_ready(struct http *http)
 		}
 		make_free(http, conn);
 	}
+	http->had_free = true;
+}
+
+/* A request that was @due is sent. Where it had to wait for no connection, it waited for us. */
+static void count_wait(struct http *http, uint64_t now, uint64_t due)
+{
+	http->base.slice.late_count += now >= http->arrivals.end_ns;
+	if (http->had_free)
+		times_add(&http->base.times[TARGET_TIMES_LAG], now - due);
 }
 
 /* Begins what is to begin: a round of every free connection, or, in an open loop, as many as are
@@ -401,12 +411,13 @@ static void start_rounds(struct http *http, uint64_t now)
 	for (unsigned left = http->free_count; left > 0 && !http->stopping; left--) {
 		if (is_open_loop(http)) {
 			if (!arrivals_next(&http->arrivals, &due) || due > now)
-				return;
+				break;
 			arrivals_advance(&http->arrivals);
-			http->base.slice.late_count += now >= http->arrivals.end_ns;
+			count_wait(http, now, due);
 		}
 		start_round(http, take_free(http), due);
 	}
+	http->had_free = http->free_count > 0;
 }
 
 /* Whether the slice is over, @elapsed_ns after its beginning: nothing is in flight, and nothing
@@ -458,6 +469,8 @@ static void run_loop(struct http *http, uint64_t start, uint64_t slice_ns)
 	while (!is_over(http, now - start, slice_ns)) {
 		if (http->free_count > 0)
 			start_rounds(http, now);
+		else
+			http->had_free = false;
 		int count = look(http);
 		now = target_now_ns();
 		if (count > 0 || http->active == 0)

@@ -274,6 +274,7 @@ static void write_server(const struct load *load, size_t index,
 		write_times(load, index, TARGET_TIMES_ALL, "all_us");
 	}
 	if (is_open_loop(load)) {
+		write_times(load, index, TARGET_TIMES_LAG, "lag");
 		write_number(out, "rate_wanted", opt->rate, 3);
 		write_count(out, "late", summary->all.late_count);
 		write_count(out, "unsent", summary->all.unsent_count);
@@ -284,6 +285,7 @@ static void write_server(const struct load *load, size_t index,
 static void print_times(const struct load *load, size_t index, const struct server_summary *summary)
 {
 	const struct times *times = target_times(load->open[index], TARGET_TIMES_MESSAGE);
+	const struct times *lag = target_times(load->open[index], TARGET_TIMES_LAG);
 
 	if (!times->count)
 		return;
@@ -293,10 +295,12 @@ static void print_times(const struct load *load, size_t index, const struct serv
 	       (double)times_quantile(times, 0.999) / 1e3, (double)times->longest_ns / 1e3);
 	if (is_open_loop(load))
 		printf("  %.0f of %.0f requests/s; %llu sent behind the end of a slice, %llu "
-		       "never\n",
+		       "never; of it all the load's own lag: p50 %.1f  p99 %.1f us\n",
 		       summary->rate, load->targets[index].rate,
 		       (unsigned long long)summary->all.late_count,
-		       (unsigned long long)summary->all.unsent_count);
+		       (unsigned long long)summary->all.unsent_count,
+		       (double)times_quantile(lag, 0.5) / 1e3,
+		       (double)times_quantile(lag, 0.99) / 1e3);
 }
 
 static void print_errors(const struct load *load, size_t index)

@@ -63,6 +63,7 @@ enum target_times {
 	 * back; broadcast: published until a subscriber has it */
 	TARGET_TIMES_MESSAGE,
 	TARGET_TIMES_ALL, /* broadcast: published until the last subscriber has it */
+	TARGET_TIMES_LAG, /* open loop: due until sent, by the load's own fault: a connection was free */
 	TARGET_TIMES_COUNT
 };
 

@@ -203,6 +203,8 @@ class Load(unittest.TestCase):
         self.assertEqual(status, 0)
         times = server["times"]
         self.assertEqual(times["loop"], "open")
+        # Of what waited for no connection the load says how long it has waited for the load.
+        self.assertLess(server["lag"]["count"], times["count"])
         # What was never sent would count too.
         self.assertEqual(times["count"], 500)
         self.assertEqual(server["requests"] + server["unsent"], 500)
