@@ -17,7 +17,7 @@ SYSCALL_PREFIX, SYSCALLS_ALL = "syscalls:sys_enter_", "raw_syscalls:sys_enter"
 SYSCALLS = (
     "io_uring_enter epoll_wait epoll_pwait epoll_ctl recvfrom recvmsg read readv sendto sendmsg "
     "write writev accept4 close shutdown setsockopt mmap munmap madvise mprotect futex").split()
-ATTACH_TIMEOUT_S = 20
+END_TIMEOUT_S = 60
 
 
 def pinned():
@@ -172,8 +172,7 @@ class PerfStat:
                 if not os.read(answer, 64).startswith(b"ack"):
                     raise Failure("perf stat does not count here")
                 yield
-                process.send_signal(signal.SIGINT)
-                process.wait(ATTACH_TIMEOUT_S)
+                end(process)
                 counts.update(self.read(path))
             finally:
                 os.close(order)
@@ -222,8 +221,7 @@ class Strace:
                 if "attached" not in line:
                     raise Failure(f"strace: {line.strip()}")
                 yield
-                process.send_signal(signal.SIGINT)
-                process.wait(ATTACH_TIMEOUT_S)
+                end(process)
                 with open(path, encoding="ascii", errors="replace") as file:
                     counts.update(self.read(file.read()))
             finally:
@@ -237,6 +235,15 @@ class Strace:
         rows = [line.split() for line in text.splitlines()]
         return {row[-1]: int(row[3]) for row in rows
                 if len(row) >= 5 and row[3].isdigit() and row[-1] != "total"}
+
+
+def end(process):
+    """Has the counter write down what it has counted."""
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(END_TIMEOUT_S)
+    except subprocess.TimeoutExpired as error:
+        raise Failure(f"{process.args[0]} does not end") from error
 
 
 def find_counter():
@@ -255,6 +262,6 @@ def find_counter():
                 finally:
                     process.kill()
             return kind(), why
-        except (Failure, OSError, subprocess.TimeoutExpired) as error:
+        except (Failure, OSError) as error:
             why.append(f"{kind.name}: {error}")
     return None, why
