@@ -29,8 +29,8 @@ struct scan {
 };
 
 /* Sorts the block that holds offset @at, which is less than @len. Of a block that ends behind the
- * last byte, the bits behind it may say anything but that there is a name. */
-static void load(struct scan *scan, size_t at)
+ * last byte, the bits behind it may say anything. */
+static inline void load(struct scan *scan, size_t at)
 {
 	size_t block = at & ~(size_t)(OURO_CLASSIFY_BYTES - 1);
 	size_t left = scan->len - block;
@@ -54,13 +54,14 @@ static void load(struct scan *scan, size_t at)
 	}
 }
 
-/* Has the block of @at in hand; false where there is no such byte. */
+/* Whether offset @at is in the block in hand, or the one that it is in can be had. */
 static inline bool reach(struct scan *scan, size_t at)
 {
+	if (at - scan->block < OURO_CLASSIFY_BYTES)
+		return true;
 	if (at >= scan->len)
 		return false;
-	if (at - scan->block >= OURO_CLASSIFY_BYTES)
-		load(scan, at);
+	load(scan, at);
 	return true;
 }
 
@@ -105,7 +106,7 @@ static inline size_t find_control(struct scan *scan, size_t at)
 
 static inline bool is_line_end(const struct scan *scan, size_t at)
 {
-	return at + 2 <= scan->len && scan->data[at] == '\r' && scan->data[at + 1] == '\n';
+	return at + 2 <= scan->len && memcmp(scan->data + at, "\r\n", 2) == 0;
 }
 
 /* ---- The request line ---- */
