@@ -7,7 +7,10 @@
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #include <immintrin.h>
-#define HAVE_VECTORS 1
+#define HAVE_SSE2 1
+#elif defined(__aarch64__) && defined(__ARM_NEON) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#include <arm_neon.h>
+#define HAVE_NEON 1
 #endif
 
 /* ---- Eight bytes in a word ---- */
@@ -63,7 +66,7 @@ struct ouro_classes ouro_classify_portable(const char *at)
 	return classes;
 }
 
-#ifdef HAVE_VECTORS
+#ifdef HAVE_SSE2
 
 /* ---- Vectors ---- */
 
@@ -157,7 +160,57 @@ bool ouro_classify_has_avx2(void)
 
 static ouro_classify_fn choose(void)
 {
-	return ouro_classify_portable;
+	return ouro_classify_neon;
+}
+
+#endif
+
+#ifdef HAVE_NEON
+
+static inline uint8x16_t within16(uint8x16_t bytes, char least, char most)
+{
+	return vandq_u8(vcgeq_u8(bytes, vdupq_n_u8((uint8_t)least)),
+			vcleq_u8(bytes, vdupq_n_u8((uint8_t)most)));
+}
+
+/* Each byte of @all is 0 or 0xff; the sums of pairs put the bits of eight together. */
+static inline uint64_t gather64(const uint8x16_t all[4])
+{
+	static const uint8_t bits[16] = {
+		1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128
+	};
+	uint8x16_t mask = vld1q_u8(bits);
+	uint8x16_t low = vpaddq_u8(vandq_u8(all[0], mask), vandq_u8(all[1], mask));
+	uint8x16_t high = vpaddq_u8(vandq_u8(all[2], mask), vandq_u8(all[3], mask));
+
+	low = vpaddq_u8(low, high);
+	low = vpaddq_u8(low, low);
+	return vgetq_lane_u64(vreinterpretq_u64_u8(low), 0);
+}
+
+struct ouro_classes ouro_classify_neon(const char *at)
+{
+	uint8x16_t name[4], blank[4], control[4];
+
+	for (int i = 0; i < 4; i++) {
+		uint8x16_t bytes = vld1q_u8((const uint8_t *)at + 16 * i);
+		uint8x16_t lower = vorrq_u8(bytes, vdupq_n_u8(0x20));
+		uint8x16_t line = vorrq_u8(vceqq_u8(bytes, vdupq_n_u8('-')),
+					   vceqq_u8(bytes, vdupq_n_u8('_')));
+
+		name[i] = vorrq_u8(vorrq_u8(within16(lower, 'a', 'z'), within16(bytes, '0', '9')),
+				   line);
+		blank[i] = vmvnq_u8(within16(bytes, '!', '~'));
+		control[i] = vmvnq_u8(within16(bytes, ' ', '~'));
+	}
+	return (struct ouro_classes){ gather64(name), gather64(blank), gather64(control) };
+}
+
+#else
+
+struct ouro_classes ouro_classify_neon(const char *at)
+{
+	return ouro_classify_portable(at);
 }
 
 #endif

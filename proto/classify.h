@@ -22,6 +22,7 @@ struct ouro_classes ouro_classify_portable(const char *at);
 /* As the above where the processor has none of these. */
 struct ouro_classes ouro_classify_sse2(const char *at);
 struct ouro_classes ouro_classify_avx2(const char *at);
+struct ouro_classes ouro_classify_neon(const char *at);
 
 /* Whether the processor has what ouro_classify_avx2() needs, which must not be called else. */
 bool ouro_classify_has_avx2(void);

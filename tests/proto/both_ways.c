@@ -9,14 +9,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-ouro_classify_fn both_ways_kernels[4];
+ouro_classify_fn both_ways_kernels[5];
 
 __attribute__((constructor)) static void find_kernels(void)
 {
 	both_ways_kernels[0] = ouro_classify_portable;
 	both_ways_kernels[1] = ouro_classify_sse2;
+	both_ways_kernels[2] = ouro_classify_neon;
 	if (ouro_classify_has_avx2())
-		both_ways_kernels[2] = ouro_classify_avx2;
+		both_ways_kernels[3] = ouro_classify_avx2;
 }
 
 /* A parser, and what it said. */

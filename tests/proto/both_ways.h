@@ -10,7 +10,7 @@
 #include <stdbool.h>
 
 /* The kernels that run here, the portable one first, then NULL. */
-extern ouro_classify_fn both_ways_kernels[4];
+extern ouro_classify_fn both_ways_kernels[5];
 
 /* Returns NULL, or what differs, as static text. @input is read where it lies. Sets @ordinary to
  * whether the scan took it. */
