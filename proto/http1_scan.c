@@ -65,37 +65,31 @@ static inline bool reach(struct scan *scan, size_t at)
 	return true;
 }
 
-/* What the next three return is the offset of the first such byte from @at on, or one that is not
- * less than @len. */
+/* What is looked for. */
+enum stop {
+	STOP_NAME_END,
+	STOP_BLANK,
+	STOP_CONTROL,
+};
 
-static inline size_t find_name_end(struct scan *scan, size_t at)
+static inline uint64_t stops(const struct ouro_classes *classes, enum stop stop)
 {
-	while (reach(scan, at)) {
-		uint64_t found = ~scan->classes.name >> (at - scan->block);
-
-		if (found)
-			return at + (size_t)__builtin_ctzll(found);
-		at = scan->block + OURO_CLASSIFY_BYTES;
+	switch (stop) {
+	case STOP_NAME_END:
+		return ~classes->name;
+	case STOP_BLANK:
+		return classes->blank;
+	case STOP_CONTROL:
+		return classes->control;
 	}
-	return scan->len;
+	return 0;
 }
 
-static inline size_t find_blank(struct scan *scan, size_t at)
+/* Returns the offset of the first such byte from @at on, or one that is not less than @len. */
+static inline size_t find(struct scan *scan, size_t at, enum stop stop)
 {
 	while (reach(scan, at)) {
-		uint64_t found = scan->classes.blank >> (at - scan->block);
-
-		if (found)
-			return at + (size_t)__builtin_ctzll(found);
-		at = scan->block + OURO_CLASSIFY_BYTES;
-	}
-	return scan->len;
-}
-
-static inline size_t find_control(struct scan *scan, size_t at)
-{
-	while (reach(scan, at)) {
-		uint64_t found = scan->classes.control >> (at - scan->block);
+		uint64_t found = stops(&scan->classes, stop) >> (at - scan->block);
 
 		if (found)
 			return at + (size_t)__builtin_ctzll(found);
@@ -152,7 +146,7 @@ static inline size_t scan_line(struct scan *scan, uint32_t target_bytes_max, str
 	start = line->method_bytes + 1U;
 	if (scan->data[start] != '/')
 		return 0;
-	end = find_blank(scan, start);
+	end = find(scan, start, STOP_BLANK);
 	if (end + VERSION_BYTES > scan->len || end - start > target_bytes_max ||
 	    memcmp(scan->data + end, " HTTP/1.", 8) != 0)
 		return 0;
@@ -170,14 +164,14 @@ static inline size_t scan_line(struct scan *scan, uint32_t target_bytes_max, str
 static inline size_t scan_field(struct scan *scan, size_t start, struct ouro_http1_field *field)
 {
 	const char *data = scan->data;
-	size_t colon = find_name_end(scan, start);
+	size_t colon = find(scan, start, STOP_NAME_END);
 	size_t value = colon + 1, end;
 
 	if (colon == start || value >= scan->len || data[colon] != ':')
 		return 0;
 	while (value < scan->len && data[value] == ' ')
 		value++;
-	end = find_control(scan, value);
+	end = find(scan, value, STOP_CONTROL);
 	if (!is_line_end(scan, end))
 		return 0;
 	field->name = (struct ouro_span){ (uint32_t)start, (uint32_t)(colon - start) };
