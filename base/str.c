@@ -80,8 +80,15 @@ static size_t count_digits(uint64_t value)
 
 size_t ouro_u64_to_dec(uint64_t value, char *out)
 {
-	size_t count = count_digits(value);
+	size_t count;
 
+	/* Most lengths of small bodies. */
+	if (value >= 10 && value < 100) {
+		out[0] = (char)('0' + value / 10);
+		out[1] = (char)('0' + value % 10);
+		return 2;
+	}
+	count = count_digits(value);
 	for (size_t i = count; i-- > 0; value /= 10)
 		out[i] = (char)('0' + value % 10);
 	return count;

@@ -286,7 +286,9 @@ static enum ouro_parse check_fields(struct ouro_http1_parser *p, const char *hea
 		while (value->len > 0 &&
 		       (head[end_of(*value) - 1] == ' ' || head[end_of(*value) - 1] == '\t'))
 			value->len--;
-		field->known = (uint16_t)ouro_field_lookup(ouro_http1_value(head, field->name));
+		if (!p->numbered)
+			field->known =
+				(uint16_t)ouro_field_lookup(ouro_http1_value(head, field->name));
 		p->known |= UINT64_C(1) << field->known;
 		if (read_field(p, head, field, facts) == OURO_PARSE_BAD)
 			return OURO_PARSE_BAD;

@@ -1,5 +1,6 @@
 /* Heads of HTTP/1 requests, piece by piece: see proto/http1_parse.h.
  *
+ * Ordinary heads that come whole are found by http1_scan.c; all others come here from their first byte.
  * llhttp decides what is well formed. Three things it cannot decide are decided here: whether a
  * method is unknown or malformed, since it stops at the first letter that no method has; how many
  * empty lines and spaces come before the target, since it takes any; and which of several faults
@@ -10,6 +11,7 @@
 
 #include "base/str.h"
 #include "proto/http1_phase.h"
+#include "proto/http1_scan.h"
 #include "proto/token.h"
 
 static uint32_t offset_of(const struct ouro_http1_parser *p, const char *at)
@@ -87,14 +89,20 @@ enum { NO_DIGIT = 0xff };
 void ouro_http1_parser_init(struct ouro_http1_parser *p, const struct ouro_http1_limits *limits)
 {
 	assert(limits->fields_max <= OURO_HTTP1_FIELDS_CAP);
+	p->limits = limits;
+	p->head_bytes = 0;
+	p->phase = OURO_HTTP1_START;
+}
+
+/* Readies what only llhttp's way needs. */
+static void begin_slowly(struct ouro_http1_parser *p)
+{
 	llhttp_init(&p->llhttp, HTTP_REQUEST, &head_settings);
 	p->llhttp.http_major = NO_DIGIT;
 	p->llhttp.http_minor = NO_DIGIT;
-	p->limits = limits;
-	p->head_bytes = 0;
 	p->field_count = 0;
 	p->name_end = 0;
-	p->phase = OURO_HTTP1_START;
+	p->numbered = false;
 	p->method_name = (struct ouro_span){ 0, 0 };
 	p->target = (struct ouro_span){ 0, 0 };
 }
@@ -257,6 +265,12 @@ static bool version_is_unknown(const llhttp_t *llhttp)
 		 (major == 2 && minor == 0));
 }
 
+/* Whether nothing of the head has come yet. */
+static bool is_untouched(const struct ouro_http1_parser *p)
+{
+	return p->phase == OURO_HTTP1_START && p->head_bytes == 0;
+}
+
 /* Says what is wrong where llhttp has stopped with @err. */
 static enum ouro_parse fail_head(struct ouro_http1_parser *p, llhttp_errno_t err)
 {
@@ -292,8 +306,8 @@ static enum ouro_parse fail_head(struct ouro_http1_parser *p, llhttp_errno_t err
 	}
 }
 
-enum ouro_parse ouro_http1_parse_head(struct ouro_http1_parser *p, const char *data, size_t len,
-				      size_t *consumed)
+enum ouro_parse ouro_http1_parse_head_slowly(struct ouro_http1_parser *p, const char *data,
+					     size_t len, size_t *consumed)
 {
 	size_t room = p->limits->head_bytes_max - p->head_bytes;
 	const char *end = data + (len < room ? len : room);
@@ -302,6 +316,8 @@ enum ouro_parse ouro_http1_parse_head(struct ouro_http1_parser *p, const char *d
 	llhttp_errno_t err = HPE_OK;
 
 	assert(p->phase <= OURO_HTTP1_LLHTTP);
+	if (is_untouched(p))
+		begin_slowly(p);
 	p->origin = (uintptr_t)data - p->head_bytes;
 	if (p->phase != OURO_HTTP1_LLHTTP)
 		verdict = parse_method(p, data, end, &at);
@@ -320,4 +336,16 @@ enum ouro_parse ouro_http1_parse_head(struct ouro_http1_parser *p, const char *d
 		return ouro_http1_fail(p, 431, "head too large");
 	*consumed = (size_t)(end - data);
 	return err == HPE_PAUSED ? OURO_PARSE_DONE : OURO_PARSE_MORE;
+}
+
+enum ouro_parse ouro_http1_parse_head(struct ouro_http1_parser *p, const char *data, size_t len,
+				      size_t *consumed)
+{
+	size_t max = p->limits->head_bytes_max;
+
+	if (!is_untouched(p) ||
+	    !ouro_http1_scan(p, data, len < max ? len : max, ouro_classify_best()))
+		return ouro_http1_parse_head_slowly(p, data, len, consumed);
+	*consumed = p->head_bytes;
+	return OURO_PARSE_DONE;
 }

@@ -1,6 +1,7 @@
 /* An incremental HTTP/1 request parser over llhttp (RFC 9112). It records where things are, as
  * offsets from the first byte of the head, so a head may come in any number of pieces and is
- * neither copied nor parsed twice. It allocates nothing and knows no socket.
+ * not copied. It allocates nothing and knows no socket. Ordinary heads that come whole do without
+ * llhttp: see proto/http1_scan.h.
  *
  * One request goes:
  *
@@ -98,6 +99,7 @@ struct ouro_http1_parser {
 	bool keep_alive;       /* the client expects more requests after this one */
 	bool expects_continue; /* it waits for a 100 (Continue) before it sends the body */
 	bool upgrade;          /* it offers to switch to what the Upgrade field names */
+	bool numbered;         /* private: names of fields have their numbers already */
 	uint64_t known;        /* bit 1 << id for each known field that is there */
 	uint64_t content_length;
 	uint64_t body_bytes;     /* payload given out so far */
