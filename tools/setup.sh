@@ -16,7 +16,7 @@ build_libs=(liburing-dev=2.3 libllhttp-dev=9.2.1~ libwslay-dev=1.1.1 libpcre2-de
 bench_tools=(wrk apache2-utils python3 curl g++ libbenchmark-dev libboost-context-dev)
 # Servers that are measured beside ouro. Debian's nginx has WebDAV, which nginx-light had not always.
 bench_peers=(nginx)
-test_tools=("${bench_tools[@]}" clang llvm clang-format libcriterion-dev iproute2)
+test_tools=("${bench_tools[@]}" clang llvm clang-format libcriterion-dev iproute2 valgrind)
 # Tests that need one of these are skipped, and say so, where it cannot be had. redis-tools has the
 # server's program too, and other than redis-server starts none for the machine.
 test_extras=(chromium libuv1-dev libpq-dev postgresql redis-tools strace)
