@@ -19,7 +19,7 @@ bench_peers=(nginx)
 test_tools=("${bench_tools[@]}" clang llvm clang-format libcriterion-dev iproute2 valgrind)
 # Tests that need one of these are skipped, and say so, where it cannot be had. redis-tools has the
 # server's program too, and other than redis-server starts none for the machine.
-test_extras=(chromium libuv1-dev libpq-dev postgresql redis-tools strace)
+test_extras=(chromium libuv1-dev libpq-dev postgresql redis-tools strace nghttp2-client)
 # What Debian 12 lacks, and all that may ever come to it from Debian 13.
 wanted_of_trixie=(libllhttp-dev=9.2.1~ libyyjson-dev=0.8)
 from_trixie=(libllhttp-dev libllhttp9.2 libyyjson-dev libyyjson0)
