@@ -20,6 +20,12 @@ int cli_parse_options(int argc, char **argv, struct cli_options *options);
 /* Prints the flags with their defaults. */
 void cli_print_options(void);
 
+/* `ouro bench` with the flags in @argv; the exit code. */
+int cli_bench(int argc, char **argv);
+
+/* Prints its flags with their defaults. */
+void cli_print_bench_options(void);
+
 /* Adds the demo's routes, with the files of options->root. 0 or a negative errno. */
 int cli_add_demo(struct ouro_server *server, const struct cli_options *options);
 

@@ -10,13 +10,16 @@ static void print_usage(void)
 {
 	puts("usage: ouro demo [flags]     serve the demo until SIGTERM or Ctrl-C\n"
 	     "       ouro routes [flags]   list the demo's routes\n"
+	     "       ouro bench [flags]    measure the demo on both backends, by wrk or h2load\n"
 	     "       ouro --features       what this kernel offers, and what is used\n"
 	     "       ouro --version\n"
 	     "       ouro --help\n"
 	     "\n"
-	     "flags (default):");
+	     "flags of demo and routes (default):");
 	cli_print_options();
-	puts("\nOURO_BACKEND in the environment stands in for --backend.");
+	puts("\nOURO_BACKEND in the environment stands in for --backend.\n"
+	     "\nflags of bench (default):");
+	cli_print_bench_options();
 }
 
 static int print_features(void)
@@ -127,6 +130,8 @@ int main(int argc, char **argv)
 		return serve_demo(argc - 2, argv + 2);
 	if (strcmp(command, "routes") == 0)
 		return list_routes(argc - 2, argv + 2);
+	if (strcmp(command, "bench") == 0)
+		return cli_bench(argc - 2, argv + 2);
 	if (strcmp(command, "--features") == 0)
 		return print_features();
 	if (strcmp(command, "--version") == 0) {

@@ -17,7 +17,7 @@ bench_tools=(wrk apache2-utils nghttp2-client python3 curl g++ libbenchmark-dev 
 	iproute2 strace)
 # Servers that are measured beside ouro. Debian's nginx has WebDAV, which nginx-light had not always.
 bench_peers=(nginx)
-test_tools=("${bench_tools[@]}" clang llvm clang-format libcriterion-dev)
+test_tools=("${bench_tools[@]}" clang llvm clang-format libcriterion-dev valgrind)
 # Tests that need one of these are skipped, and say so, where it cannot be had. redis-tools has the
 # server's program too, and other than redis-server starts none for the machine.
 test_extras=(chromium libuv1-dev libpq-dev postgresql redis-tools)

@@ -42,7 +42,7 @@ class Command(unittest.TestCase):
             self.assertRegex(line[2], r"^(demo|demo_events|demo_metrics|upload|ws)\.c:\d+$")
 
     def test_help_of_a_command(self):
-        for command in ("demo", "routes"):
+        for command in ("demo", "routes", "bench"):
             result = run_ouro(command, "--help")
             self.assertEqual(result.returncode, 0)
             self.assertIn("usage: ouro", result.stdout)
