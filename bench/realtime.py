@@ -18,7 +18,6 @@ import contextlib
 import http.client
 import os
 import resource
-import shutil
 import signal
 import statistics
 import subprocess
@@ -28,95 +27,16 @@ import time
 from harness import (
     LOAD_CPU, ROOT, SERVER_CPU, Failure, Server, at_rest, environment, interval,
     output_of, print_environment, program, read_memory)
+from peer import NODE_OPTIONS, CargoPeer, GoPeer, NpmPeer, find
 
-PEERS_DIR = os.path.join(ROOT, "build", "peers")
-NODE_OPTIONS = ["--max-old-space-size=2048"]
 CONTROL = ("ouro-uring-again", "ouro-uring")
 
 
 # ---- Peers ----
 
 
-def run_tool(*argv, cwd):
-    done = subprocess.run(argv, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          check=False)
-    if done.returncode:
-        raise Failure(f"{' '.join(argv)}: {(done.stderr or done.stdout).strip()[-400:]}")
-
-
-def is_newer(path, sources):
-    return os.path.exists(path) and all(
-        os.path.getmtime(path) >= os.path.getmtime(source) for source in sources)
-
-
-class Peer:
-    """Another's server: its name, and whether it has rooms or echoes alone."""
-
-    def __init__(self, name, tool, rooms):
-        self.name, self.tool, self.rooms = name, tool, rooms
-        self.source = os.path.join(ROOT, "bench", "peers", name)
-        self.built = os.path.join(PEERS_DIR, name)
-
-    def sources(self):
-        return [os.path.join(at, name) for at, _, names in os.walk(self.source) for name in names]
-
-    def prepare(self):
-        """Builds or installs it where that has not been done since its sources have changed."""
-        stamp = os.path.join(PEERS_DIR, f"{self.name}.stamp")
-        if is_newer(stamp, self.sources()):
-            return
-        os.makedirs(self.built, exist_ok=True)
-        self.make()
-        with open(stamp, "w", encoding="ascii"):
-            pass
-
-    def start(self, name):
-        return Server(name, self.argv())
-
-
-class NpmPeer(Peer):
-    """Runs server.js of @source with packages that are installed beside a copy of it."""
-
-    def __init__(self, name, runner):
-        super().__init__(name, "npm", True)
-        self.runner = runner
-
-    def make(self):
-        for name in ("package.json", "package-lock.json", "server.js"):
-            shutil.copy(os.path.join(self.source, name), self.built)
-        # Exactly what the lock file says, and none of the packages' own programs are run.
-        run_tool("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", cwd=self.built)
-
-    def argv(self):
-        runner = [os.path.join(self.built, self.runner[0]), *self.runner[1:]] if (
-            "/" in self.runner[0]) else self.runner
-        return [*runner, os.path.join(self.built, "server.js")]
-
-
-class GoPeer(Peer):
-    def __init__(self, name):
-        super().__init__(name, "go", False)
-
-    def make(self):
-        run_tool("go", "build", "-mod=readonly", "-o", os.path.join(self.built, "server"), ".",
-                 cwd=self.source)
-
-    def argv(self):
-        return [os.path.join(self.built, "server")]
-
-
-class CargoPeer(Peer):
-    def __init__(self, name):
-        super().__init__(name, "cargo", False)
-
-    def make(self):
-        run_tool("cargo", "build", "--quiet", "--release", "--locked", "--target-dir", self.built,
-                 cwd=self.source)
-
-    def argv(self):
-        return [os.path.join(self.built, "release", f"{self.name}-peer")]
-
-
+# Their names, and whether they have rooms or echoes alone.
+WITH_ROOMS = {"node-ws", "uwebsockets", "bun"}
 PEERS = [
     NpmPeer("node-ws", ["node", *NODE_OPTIONS]),
     NpmPeer("uwebsockets", ["node", *NODE_OPTIONS]),
@@ -128,28 +48,14 @@ PEERS = [
 
 def find_peers(options, rooms):
     """Those that can be had here; with @rooms, of those that have them."""
-    found = []
-    for peer in PEERS:
-        if (rooms and not peer.rooms) or (options.peers and peer.name not in options.peers):
-            continue
-        tools = [peer.tool] + (["node"] if peer.tool == "npm" else [])
-        missing = [tool for tool in tools if not shutil.which(tool)]
-        try:
-            if missing:
-                raise Failure(f"there is no {missing[0]}")
-            peer.prepare()
-            # That its program starts here is a matter of the machine, not of the measurement.
-            peer.start(peer.name).stop()
-            found.append(peer)
-        except Failure as failure:
-            print(f"skipped: {peer.name}: {failure}")
-    return found
+    return find([peer for peer in PEERS if (peer.name in WITH_ROOMS or not rooms) and (
+        not options.peers or peer.name in options.peers)])
 
 
 def versions(peers):
     tools = {"npm": ("node", "--version"), "go": ("go", "version"),
              "cargo": ("cargo", "--version")}
-    return {tool: output_of(*tools[tool]) for tool in sorted({peer.tool for peer in peers})}
+    return {tool: output_of(*tools[tool]) for tool in sorted({peer.tools[0] for peer in peers})}
 
 
 # ---- Servers ----

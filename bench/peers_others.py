@@ -1,0 +1,3 @@
+"""The HTTP peers in Go, in JavaScript and in C."""
+
+OTHER_PEERS = []

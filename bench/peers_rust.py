@@ -1,0 +1,3 @@
+"""The HTTP peers in Rust."""
+
+RUST_PEERS = []
