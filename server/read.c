@@ -79,9 +79,9 @@ ssize_t ouro_body_read(struct ouro_ctx *ctx, struct ouro_slice *chunk)
 }
 
 /* A larger buffer with what @whole holds. */
-static struct ouro_buf *grow(struct ouro_buf *whole, size_t room)
+static struct ouro_buf *grow(struct ouro_ctx *ctx, struct ouro_buf *whole, size_t room)
 {
-	struct ouro_buf *larger = room <= UINT32_MAX ? ouro_buf_create((uint32_t)room) : NULL;
+	struct ouro_buf *larger = ouro_bufpool_get(&ctx->worker->bufs, room);
 
 	if (!larger)
 		return NULL;
@@ -104,7 +104,7 @@ static int join(struct ouro_ctx *ctx, struct ouro_slice chunk, uint64_t expected
 
 		if (!whole && expected != OURO_LENGTH_UNKNOWN)
 			room = expected;
-		larger = grow(whole, room > needed ? room : needed);
+		larger = grow(ctx, whole, room > needed ? room : needed);
 		if (!larger) {
 			ctx->body_error = -ENOMEM;
 			return -ENOMEM;

@@ -143,7 +143,7 @@ static bool write_common(struct ouro_ctx *ctx, unsigned status, struct ouro_str 
 /* @body in memory of its own, for the kernel to read when it comes to it. */
 struct ouro_buf *ouro_answer_copy_body(struct ouro_ctx *ctx, struct ouro_str body)
 {
-	struct ouro_buf *buf = body.len <= UINT32_MAX ? ouro_buf_create((uint32_t)body.len) : NULL;
+	struct ouro_buf *buf = ouro_bufpool_get(&ctx->worker->bufs, body.len);
 
 	if (!buf)
 		return NULL;

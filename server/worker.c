@@ -39,6 +39,7 @@ static void trim(struct ouro_worker *worker)
 	ouro_pool_trim(&worker->handed_over);
 	ouro_pool_trim(&worker->event_streams);
 	ouro_pool_trim(&worker->memberships);
+	ouro_bufpool_trim(&worker->bufs);
 	ouro_ws_trim(worker);
 	ouro_static_trim(worker);
 	ouro_pipes_trim(&worker->pipes);
@@ -179,6 +180,7 @@ static void init_pools(struct ouro_worker *worker)
 	ouro_pool_init(&worker->handed_over, ouro_handed_over_bytes());
 	ouro_pool_init(&worker->event_streams, sizeof(struct ouro_event_stream));
 	ouro_pool_init(&worker->memberships, ouro_membership_bytes());
+	ouro_bufpool_init(&worker->bufs);
 	ouro_ws_open_worker(worker);
 }
 
@@ -192,6 +194,7 @@ static void fini_pools(struct ouro_worker *worker)
 	ouro_pool_fini(&worker->handed_over);
 	ouro_pool_fini(&worker->event_streams);
 	ouro_pool_fini(&worker->memberships);
+	ouro_bufpool_fini(&worker->bufs);
 	ouro_ws_close_worker(worker);
 }
 

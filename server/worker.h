@@ -45,6 +45,7 @@ struct ouro_worker {
 	struct ouro_pool handed_over;   /* memory that answers refer to (respond_pieces.c) */
 	struct ouro_pool event_streams; /* struct ouro_event_stream */
 	struct ouro_pool memberships;   /* struct ouro_membership */
+	struct ouro_bufpool bufs;       /* bodies that are put together, or copied */
 	struct ouro_pool ws_conns;      /* struct ouro_ws_conn */
 	struct ouro_pool ws_queued;     /* messages that their handlers have yet to take */
 	struct ouro_ws_loop ws;

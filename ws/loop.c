@@ -40,7 +40,7 @@ void ouro_ws_loop_init(struct ouro_ws_loop *loop, const struct ouro_ws_host *hos
 		.codecs = { .options = codecs },
 	};
 	ouro_ws_pieces_init(&loop->pieces);
-	ouro_ws_joined_init(loop->joined);
+	ouro_bufpool_init(&loop->joined);
 	ouro_pool_init(&loop->extras, sizeof(struct ouro_ws_extra));
 	ouro_pool_init(&loop->inputs, sizeof(struct ouro_inq_item));
 	ouro_pool_init(&loop->outputs, sizeof(struct ouro_ws_output));
@@ -51,8 +51,7 @@ void ouro_ws_loop_fini(struct ouro_ws_loop *loop)
 	ouro_ws_machines_fini(&loop->machines);
 	ouro_ws_codecs_fini(&loop->codecs);
 	ouro_pool_fini(&loop->pieces);
-	for (size_t i = 0; i < OURO_WS_JOINED_SIZES; i++)
-		ouro_pool_fini(&loop->joined[i]);
+	ouro_bufpool_fini(&loop->joined);
 	ouro_pool_fini(&loop->extras);
 	ouro_pool_fini(&loop->inputs);
 	ouro_pool_fini(&loop->outputs);
@@ -69,8 +68,7 @@ bool ouro_ws_loop_may_take_over(const struct ouro_ws_loop *loop)
 void ouro_ws_loop_trim(struct ouro_ws_loop *loop)
 {
 	ouro_pool_trim(&loop->pieces);
-	for (size_t i = 0; i < OURO_WS_JOINED_SIZES; i++)
-		ouro_pool_trim(&loop->joined[i]);
+	ouro_bufpool_trim(&loop->joined);
 	ouro_pool_trim(&loop->extras);
 	ouro_pool_trim(&loop->inputs);
 	ouro_pool_trim(&loop->outputs);

@@ -32,7 +32,7 @@ struct ouro_ws_loop {
 	struct ouro_ws_machines machines;
 	struct ouro_ws_codecs codecs;
 	struct ouro_pool pieces;
-	struct ouro_pool joined[OURO_WS_JOINED_SIZES];
+	struct ouro_bufpool joined; /* what messages are joined in */
 	struct ouro_pool extras;
 	struct ouro_pool inputs;
 	struct ouro_pool outputs;

@@ -52,7 +52,7 @@ static bool grow_joined(struct ouro_ws_session *session, size_t bytes, uint64_t 
 		return true;
 	bytes = joined_size(old, (old ? old->len : 0) + bytes, left);
 	buf = bytes <= OURO_WS_PIECE_BYTES ? ouro_ws_piece_get(&loop->pieces)
-					   : ouro_ws_joined_get(loop->joined, bytes);
+					   : ouro_bufpool_get(&loop->joined, bytes);
 	if (!buf)
 		return false;
 	if (old) {

@@ -117,7 +117,7 @@ static int put_deflated(struct ouro_ws_session *session, unsigned opcode, struct
 /* Up to how many bytes of @payload are moved rather than referred to. */
 static size_t move_bytes_max(struct ouro_slice payload)
 {
-	return payload.buf && ouro_ws_is_pooled(payload.buf) ? COPY_BYTES_MAX : MOVE_BYTES_MAX;
+	return payload.buf && ouro_buf_is_pooled(payload.buf) ? COPY_BYTES_MAX : MOVE_BYTES_MAX;
 }
 
 /* Writes a message; with @opcode 0, @payload is a whole frame. @move_max as of put_frame(). */
@@ -203,7 +203,7 @@ static bool is_to_be_copied(const struct ouro_ws_session *session, struct ouro_s
 
 	if (!payload.buf)
 		return false;
-	return (ouro_ws_is_pooled(payload.buf) && payload.len <= payload.buf->size / 2) ||
+	return (ouro_buf_is_pooled(payload.buf) && payload.len <= payload.buf->size / 2) ||
 	       (host->is_scarce && host->is_scarce(host->arg, payload.buf));
 }
 

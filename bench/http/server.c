@@ -23,7 +23,8 @@ static void hello(struct ouro_ctx *ctx)
 
 static void large(struct ouro_ctx *ctx)
 {
-	ouro_text(ctx, 200, (struct ouro_str){ large_body, sizeof(large_body) });
+	ouro_send_take(ctx, 200, "text/plain; charset=utf-8",
+		       (struct ouro_str){ large_body, sizeof(large_body) }, NULL, NULL);
 }
 
 static void echo(struct ouro_ctx *ctx)

@@ -125,6 +125,15 @@ void peer_open(struct peer *peer, const struct ouro_ws_events *events,
 	ouro_ws_session_open(&peer->session, &peer->endpoint, &peer->fake.stream, deflate);
 }
 
+unsigned peer_joined_count(const struct peer *peer)
+{
+	unsigned count = 0;
+
+	for (size_t i = 0; i < OURO_BUFPOOL_SIZES; i++)
+		count += peer->loop.joined.pools[i].used_count;
+	return count;
+}
+
 void peer_fini(struct peer *peer)
 {
 	fake_close(&peer->fake, -1);
@@ -133,8 +142,7 @@ void peer_fini(struct peer *peer)
 	cr_assert_eq(peer->loop.outputs.used_count, 0);
 	cr_assert_eq(peer->loop.inputs.used_count, 0);
 	cr_assert_eq(peer->loop.pieces.used_count, 0);
-	for (size_t i = 0; i < OURO_WS_JOINED_SIZES; i++)
-		cr_assert_eq(peer->loop.joined[i].used_count, 0);
+	cr_assert_eq(peer_joined_count(peer), 0);
 	ouro_ws_loop_fini(&peer->loop);
 	fake_fini(&peer->fake);
 	bytes_free(&peer->messages);

@@ -33,6 +33,9 @@ void peer_open(struct peer *peer, const struct ouro_ws_events *events,
 struct peer *peer_of(struct ouro_ws_session *session);
 
 /* Ends what has not ended, and checks that nothing is leaked. */
+/* How many of the loop's buffers for joining are in use. */
+unsigned peer_joined_count(const struct peer *peer);
+
 void peer_fini(struct peer *peer);
 
 /* Makes @pool one that is out of memory: what it would need next cannot be mapped. Returns what it

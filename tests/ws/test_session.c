@@ -593,13 +593,11 @@ Test(ws_session, pools_are_trimmed)
 {
 	peer_send(&peer, TEXT, "one", 3);
 	peer_send(&peer, FIN, "two", 3);
-	for (size_t i = 0; i < OURO_WS_JOINED_SIZES; i++)
-		ouro_buf_unref(ouro_ws_joined_get(peer.loop.joined,
-						  (size_t)OURO_WS_PIECE_BYTES << (2 * i + 1)));
+	ouro_buf_unref(ouro_bufpool_get(&peer.loop.joined, OURO_WS_PIECE_BYTES + 1));
 	for (int i = 0; i < 4; i++)
 		ouro_ws_loop_trim(&peer.loop);
-	for (size_t i = 0; i < OURO_WS_JOINED_SIZES; i++)
-		cr_assert_eq(peer.loop.joined[i].free_count, 0);
+	for (size_t i = 0; i < OURO_BUFPOOL_SIZES; i++)
+		cr_assert_eq(peer.loop.joined.pools[i].free_count, 0);
 	cr_assert_eq(peer.loop.pieces.free_count, 0);
 	cr_assert_eq(peer.loop.extras.free_count, 0);
 }
@@ -687,17 +685,18 @@ static void begin_large(struct bytes *bytes, size_t announced, size_t len)
 	fake_input(&peer.fake, bytes->ptr, bytes->len - announced + len);
 }
 
-Test(ws_session, what_is_announced_takes_four_times_what_came_at_most)
+Test(ws_session, what_is_announced_takes_room_by_what_came)
 {
-	const struct ouro_pool *joined = peer.loop.joined;
 	struct bytes bytes = { 0 };
 
 	begin_large(&bytes, 1 << 20, 4096);
 	cr_assert_eq(peer.loop.pieces.used_count, 1);
-	cr_assert_eq(joined[0].used_count + joined[1].used_count + joined[2].used_count, 0);
+	cr_assert_eq(peer_joined_count(&peer), 0);
 	fake_input(&peer.fake, bytes.ptr + bytes.len - (1 << 20) + 4096, 16384);
 	cr_assert_eq(peer.loop.pieces.used_count, 0);
-	cr_assert_eq(joined[1].used_count, 1);
+	cr_assert_eq(peer_joined_count(&peer), 1);
+	/* 128 KiB: the least size for four times what came. */
+	cr_assert_eq(peer.loop.joined.pools[5].used_count, 1);
 	ouro_ws_abort(&peer.session);
 	bytes_free(&bytes);
 }
@@ -711,7 +710,7 @@ Test(ws_session, a_large_message_in_pieces_is_copied_once)
 	peer.quiet = true;
 	begin_large(&bytes, BYTES, OURO_WS_PIECE_BYTES - HEAD_BYTES);
 	cr_assert_eq(bytes.len, HEAD_BYTES + BYTES);
-	cr_assert_eq(peer.loop.joined[0].used_count, 1);
+	cr_assert_eq(peer_joined_count(&peer), 1);
 	for (size_t at = OURO_WS_PIECE_BYTES; at < bytes.len; at += OURO_WS_PIECE_BYTES)
 		fake_input(&peer.fake, bytes.ptr + at,
 			   bytes.len - at < OURO_WS_PIECE_BYTES ? bytes.len - at
