@@ -22,9 +22,8 @@ struct ouro_backend_options {
 	/* Called in each wait when it has slept, before any completion: the time to look at the
 	 * clock. May be NULL. */
 	void (*on_awake)(void *arg);
-	/* Called between completions by a backend that sends at once: the time to send what the
-	 * last one led to, while it is in the cache. One that gathers sends need not call it. May
-	 * be NULL. */
+	/* Called after some completions by a backend that sends at once: the time to send what these
+	 * led to, while it is in the cache. One that gathers sends need not call it. May be NULL. */
 	void (*on_settled)(void *arg);
 	void *loop_arg; /* of both */
 };

@@ -319,6 +319,57 @@ static void tells_a_reset(const struct ouro_backend_ops *ops)
 	close_backend();
 }
 
+/* A receive whose completion cancels another one. */
+struct canceller {
+	struct probe probe; /* first */
+	struct probe *other;
+};
+
+static void cancel_other(struct ouro_op *op, struct ouro_buf *buf, unsigned flags)
+{
+	struct canceller *own = (struct canceller *)(void *)op;
+
+	on_complete(op, buf, flags);
+	if (own->other->send.op.in_flight && own->probe.count == 1 && own->other->count == 0)
+		backend->ops->cancel(backend, &own->other->send.op);
+}
+
+/* Whichever is told first cancels the other: what has come for that must not be lost, whether it is told or
+ * stays in the socket. */
+static void a_completion_may_cancel_what_has_bytes_under_way(const struct ouro_backend_ops *ops)
+{
+	struct canceller recvs[2] = { 0 };
+	int pairs[2][2];
+
+	open_backend(ops, 16, 64);
+	for (int i = 0; i < 2; i++) {
+		make_pair(pairs[i]);
+		say(pairs[i][1], "bytes");
+		recvs[i].other = &recvs[1 - i].probe;
+		recvs[i].probe.send.op = (struct ouro_op){ .kind = OURO_OP_RECV,
+							   .fd = pairs[i][0],
+							   .on_complete = cancel_other };
+	}
+	for (int i = 0; i < 2; i++)
+		submit_again(&recvs[i].probe);
+	turn();
+	cr_assert_eq(recvs[0].probe.finals + recvs[1].probe.finals, 1);
+	for (int i = 0; i < 2; i++) {
+		struct probe *probe = &recvs[i].probe;
+		char rest[16];
+		ssize_t left = recv(pairs[i][0], rest, sizeof(rest), 0);
+
+		cr_assert_eq(probe->text_len + (left > 0 ? (size_t)left : 0), strlen("bytes"));
+		if (probe->finals)
+			cr_assert_eq(last_result(probe), -ECANCELED);
+		else
+			cancel(probe);
+		close(pairs[i][0]);
+		close(pairs[i][1]);
+	}
+	close_backend();
+}
+
 static void starves_without_loss(const struct ouro_backend_ops *ops)
 {
 	enum { COUNT = 12, BUFFERS = 4 };
@@ -729,6 +780,7 @@ static void zero_copy_tells_twice(const struct ouro_backend_ops *ops)
 /* ---- On both ---- */
 
 ON_BOTH(accepts_many)
+ON_BOTH(a_completion_may_cancel_what_has_bytes_under_way)
 ON_BOTH(receives_many_in_order_and_then_the_end)
 ON_BOTH(receives_once)
 ON_BOTH(tells_a_reset)
