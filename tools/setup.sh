@@ -16,7 +16,8 @@ build_libs=(liburing-dev=2.3 libllhttp-dev=9.2.1~ libwslay-dev=1.1.1 libpcre2-de
 bench_tools=(wrk apache2-utils nghttp2-client python3 curl g++ libbenchmark-dev libboost-context-dev
 	iproute2 strace)
 # Servers that are measured beside ouro. Debian's nginx has WebDAV, which nginx-light had not always.
-bench_peers=(nginx)
+bench_services=(nginx h2o lighttpd)
+bench_peers=("${bench_services[@]}" libmicrohttpd-dev)
 test_tools=("${bench_tools[@]}" clang llvm clang-format libcriterion-dev valgrind)
 # Tests that need one of these are skipped, and say so, where it cannot be had. redis-tools has the
 # server's program too, and other than redis-server starts none for the machine.
@@ -28,7 +29,7 @@ from_trixie=(libllhttp-dev libllhttp9.2 libyyjson-dev libyyjson0)
 trixie_source=/etc/apt/sources.list.d/ouro-trixie.sources
 trixie_pin=/etc/apt/preferences.d/ouro-trixie
 policy=/usr/sbin/policy-rc.d
-new_nginx=
+new_services=()
 # Packages that this machine's apt has turned out not to have, so as not to look again.
 absent=build/.setup-absent
 
@@ -229,26 +230,32 @@ forbid_cluster() {
 	CONF
 }
 
-# Debian's package starts nginx, on port 80, as soon as it is installed and at each boot from then on.
-# policy-rc.d, where the machine has none of its own, is asked before any service is started.
-forbid_nginx() {
-	[[ " $* " == *" nginx "* ]] && ! installed nginx || return 0
-	new_nginx=1
-	[[ ! -e $policy ]] || return 0
+# Debian's packages start nginx, h2o and lighttpd, on port 80, as soon as they are installed and at each boot from
+# then on. policy-rc.d, where the machine has none of its own, is asked before any service is started.
+forbid_services() {
+	local name
+	new_services=()
+	for name in "${bench_services[@]}"; do
+		[[ " $* " != *" $name "* ]] || installed "$name" || new_services+=("$name")
+	done
+	((${#new_services[@]})) && [[ ! -e $policy ]] || return 0
 	trap 'as_root rm -f "$policy"' EXIT
-	as_root tee "$policy" >/dev/null <<-'POLICY'
+	as_root tee "$policy" >/dev/null <<-POLICY
 		#!/bin/sh
-		# Written by ouro's set-up, for as long as it installs: nginx is there to be measured.
-		case $1 in nginx | nginx.service) exit 101 ;; esac
+		# Written by ouro's set-up, for as long as it installs: these are there to be measured.
+		case " ${new_services[*]} " in *" \${1%.service} "*) exit 101 ;; esac
 	POLICY
 	as_root chmod 755 "$policy"
 }
 
-# A policy of the machine's own may have let it start after all.
-stop_nginx() {
-	[[ -n $new_nginx ]] || return 0
-	as_root invoke-rc.d --quiet nginx stop || say "nginx could not be stopped, if it runs at all"
-	as_root update-rc.d nginx disable
+# A policy of the machine's own may have let them start after all.
+stop_services() {
+	local name
+	for name in "${new_services[@]}"; do
+		as_root invoke-rc.d --quiet "$name" stop ||
+			say "$name could not be stopped, if it runs at all"
+		as_root update-rc.d "$name" disable
+	done
 }
 
 # Sets extras to what tests would like to have. With them is the sanitizers' and the fuzzer's
@@ -310,10 +317,10 @@ setup_apt() {
 	done
 	if ((${#take[@]})); then
 		forbid_cluster "${take[@]}"
-		forbid_nginx "${take[@]}"
+		forbid_services "${take[@]}"
 		apt_get install -y --no-install-recommends --no-remove "${take[@]}" ||
 			die "apt could not install what is needed; see above"
-		stop_nginx
+		stop_services
 	fi
 	((${#lacking[@]})) || return 0
 	[[ " ${lacking[*]} " != *" libssl-dev "* ]] || die "apt has no OpenSSL 3, which is needed"

@@ -9,8 +9,8 @@
 #include <stdio.h>
 
 enum {
-	TARGETS_MAX = 16,
-	PAIRS_MAX = 32,
+	TARGETS_MAX = 32,
+	PAIRS_MAX = 128,
 };
 
 struct pair {

@@ -131,7 +131,43 @@ app.ws("/ws/chat", {
 	},
 });
 
-app.listen("127.0.0.1", 0, (listening) => {
+// ---- HTTP: the paths of bench/peers.py ----
+
+const TEXT = "text/plain; charset=utf-8";
+
+function page(path, body) {
+	app.get(path, (answer) => {
+		answer.writeHeader("content-type", TEXT).end(body);
+	});
+}
+
+page("/plaintext", "Hello, World!");
+page("/hello", "Hello");
+page("/large", Buffer.alloc(65536, "x"));
+
+app.post("/echo", (answer) => {
+	const chunks = [];
+	let length = 0;
+	answer.onAborted(() => {
+		length = Infinity;
+	});
+	answer.onData((chunk, last) => {
+		length += chunk.byteLength;
+		if (length > BODY_BYTES_MAX) {
+			if (length !== Infinity) answer.close();
+			return;
+		}
+		// Its memory is theirs again when this returns.
+		chunks.push(Buffer.from(Buffer.from(chunk)));
+		if (last)
+			answer.cork(() => {
+				answer.writeHeader("content-type", TEXT).end(Buffer.concat(chunks));
+			});
+	});
+});
+
+// HOST PORT, of which the HTTP benchmarks make use.
+app.listen(process.argv[2] || "127.0.0.1", Number(process.argv[3] || 0), (listening) => {
 	if (!listening) process.exit(1);
 	console.log(`listening ${uws.us_socket_local_port(listening)}`);
 });

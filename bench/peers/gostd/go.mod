@@ -1,0 +1,3 @@
+module gostd-peer
+
+go 1.26
