@@ -16,7 +16,8 @@
 enum {
 	EVENTS_PER_WAIT = 512,
 	EVENTS_AT_ONCE = 32,    /* of them: see run_events() */
-	ACCEPTS_PER_EVENT = 64, /* then others get their turn; level trigger reports the rest */
+	ACCEPTS_PER_EVENT = 64, /* at most; then others get their turn */
+	ACCEPTS_TRIED_AGAIN = 8,
 	FILES_PER_CHUNK = 1024,
 	FILE_CHUNKS = 4096, /* descriptors up to 4 Mi */
 };
@@ -45,6 +46,8 @@ struct epoll {
 	int wake_pair[2]; /* others write to the second, the loop reads the first */
 	struct file wake_file;
 	uint32_t wait_number;             /* of the present wait, or the last */
+	uint32_t accepts_at_once;         /* see run_accept() */
+	uint32_t accepts_found;           /* events in a row that had as many */
 	struct file *chunks[FILE_CHUNKS]; /* by descriptor; allocated as descriptors grow */
 	struct epoll_event events[EVENTS_PER_WAIT];
 };
@@ -199,13 +202,30 @@ static int accept_one(int fd)
 	return peer < 0 ? -errno : peer;
 }
 
+/* There may be no more to accept than was accepted: ask for more after so many events that had as many. */
+static void accepted_all(struct epoll *epoll)
+{
+	if (++epoll->accepts_found < ACCEPTS_TRIED_AGAIN)
+		return;
+	epoll->accepts_found = 0;
+	if (epoll->accepts_at_once < ACCEPTS_PER_EVENT)
+		epoll->accepts_at_once *= 2;
+}
+
+/* That there is no connection left is told by a call that fails, which costs as much as one that does not. So it
+ * is as many as there were of late, and level trigger reports the rest. */
 static void run_accept(struct epoll *epoll, struct file *file)
 {
-	for (int i = 0; i < ACCEPTS_PER_EVENT && file->reader; i++) {
+	uint32_t count = epoll->accepts_at_once;
+
+	for (uint32_t i = 0; i < count && file->reader; i++) {
 		int result = accept_one(file->fd);
 
-		if (result == -EAGAIN || result == -EINTR)
+		if (result == -EAGAIN || result == -EINTR) {
+			epoll->accepts_at_once = i > 1 ? i : 1;
+			epoll->accepts_found = 0;
 			return;
+		}
 		/* The peer gave up while it waited to be accepted (accept(2)). */
 		if (result == -ECONNABORTED || result == -EPROTO)
 			continue;
@@ -216,6 +236,7 @@ static void run_accept(struct epoll *epoll, struct file *file)
 		file->reader->result = result;
 		file->reader->on_complete(file->reader, NULL, OURO_OP_MORE);
 	}
+	accepted_all(epoll);
 }
 
 /* Receives at once what may have come already. Many connections carry one request, which is there
@@ -710,6 +731,7 @@ static int epoll_open(struct ouro_backend **backend, const struct ouro_backend_o
 	epoll->base.ops = &ouro_backend_epoll;
 	ouro_backend_take_options(&epoll->base, options);
 	epoll->wake_pair[0] = epoll->wake_pair[1] = -1;
+	epoll->accepts_at_once = 1;
 	epoll->fd = epoll_create1(EPOLL_CLOEXEC);
 	err = epoll->fd < 0 ? -errno : 0;
 	if (!err)
