@@ -229,7 +229,7 @@ OTHER_PEERS = [
     GoHttpPeer("fasthttp", "fasthttp 1.78.0", "60 s for a request and the next one, which it has not by "
                "itself"),
     NodePeer("node", "Node's http", "60 s for the next request, instead of its 5"),
-    NodePeer("uwebsockets", "uWebSockets.js 20.30 (a fork's build)", "no date"),
+    NodePeer("uwebsockets", "uWebSockets.js 20.30 (a fork's build)", "names itself in a field"),
     Nginx("nginx", "the two small answers are `return`, /large is a file"),
     H2o("h2o", "files; has Last-Modified and Accept-Ranges"),
     Lighttpd("lighttpd", "files; has Last-Modified and Accept-Ranges"),

@@ -21,11 +21,11 @@ RUST_PEERS = [
         "no date; chunked bodies are not taken; of requests that come at once it answers the first; one "
         "worker of a multi-threaded runtime"), pipelines=False),
     RustPeer("tokio", "tokio 1.54.1", PAGES, (
-        "no HTTP but for the end of a head, the path and Connection: close; no date, no timeouts")),
+        "no HTTP but for the end of a head, the path and Connection: close; no timeouts")),
     RustPeer("hyper", "hyper 1.12.0", note="30 s for a head and no other timeout"),
     RustPeer("axum", "axum 0.8.9", note="no timeouts, of which it has none by itself"),
     RustPeer("actix", "actix-web 4.18.1"),
     RustPeer("rocket", "rocket 0.5.2"),
     RustPeer("ruststd", "Rust's standard library", PAGES, (
-        "a thread for each connection; as little HTTP as tokio; no date")),
+        "a thread for each connection; as little HTTP as tokio")),
 ]

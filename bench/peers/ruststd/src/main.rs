@@ -2,11 +2,12 @@
 //! PORT THREADS, of which the last says nothing here. As the one on Tokio it looks for the end of each head, the
 //! path and `Connection: close` alone.
 use std::{
+    cell::RefCell,
     env,
     io::{Read, Write},
     net::{TcpListener, TcpStream},
     thread,
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 const HEAD_BYTES_MAX: usize = 16384;
@@ -18,8 +19,27 @@ fn contains(text: &[u8], what: &[u8]) -> bool {
     text.windows(what.len()).any(|window| window.eq_ignore_ascii_case(what))
 }
 
+thread_local! {
+    static DATE: RefCell<(u64, String)> = const { RefCell::new((0, String::new())) };
+}
+
+/// Adds the date, which is made anew each second.
+fn add_date(out: &mut Vec<u8>) {
+    let now = SystemTime::now();
+    let second = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    DATE.with_borrow_mut(|(made, text)| {
+        if *made != second {
+            *made = second;
+            *text = httpdate::fmt_http_date(now);
+        }
+        out.extend_from_slice(text.as_bytes());
+    });
+}
+
 fn answer(body: &[u8], out: &mut Vec<u8>) {
-    out.extend_from_slice(b"HTTP/1.1 200 OK\r\ncontent-type: text/plain; charset=utf-8\r\n");
+    out.extend_from_slice(b"HTTP/1.1 200 OK\r\ndate: ");
+    add_date(out);
+    out.extend_from_slice(b"\r\ncontent-type: text/plain; charset=utf-8\r\n");
     out.extend_from_slice(format!("content-length: {}\r\n\r\n", body.len()).as_bytes());
     out.extend_from_slice(body);
 }

@@ -1,7 +1,11 @@
 //! Tokio and no framework, with the paths of bench/peers.py that need no body: HOST PORT THREADS. It looks for the
 //! end of each head and for two things in it, the path and `Connection: close`; what else a request says goes
 //! unread, so that it is no HTTP server for anybody else.
-use std::env;
+use std::{
+    cell::RefCell,
+    env,
+    time::{SystemTime, UNIX_EPOCH},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -13,8 +17,27 @@ fn contains(text: &[u8], what: &[u8]) -> bool {
     text.windows(what.len()).any(|window| window.eq_ignore_ascii_case(what))
 }
 
+thread_local! {
+    static DATE: RefCell<(u64, String)> = const { RefCell::new((0, String::new())) };
+}
+
+/// Adds the date, which is made anew each second.
+fn add_date(out: &mut Vec<u8>) {
+    let now = SystemTime::now();
+    let second = now.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    DATE.with_borrow_mut(|(made, text)| {
+        if *made != second {
+            *made = second;
+            *text = httpdate::fmt_http_date(now);
+        }
+        out.extend_from_slice(text.as_bytes());
+    });
+}
+
 fn answer(body: &[u8], out: &mut Vec<u8>) {
-    out.extend_from_slice(b"HTTP/1.1 200 OK\r\ncontent-type: text/plain; charset=utf-8\r\n");
+    out.extend_from_slice(b"HTTP/1.1 200 OK\r\ndate: ");
+    add_date(out);
+    out.extend_from_slice(b"\r\ncontent-type: text/plain; charset=utf-8\r\n");
     out.extend_from_slice(format!("content-length: {}\r\n\r\n", body.len()).as_bytes());
     out.extend_from_slice(body);
 }
