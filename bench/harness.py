@@ -15,7 +15,9 @@ import tempfile
 import threading
 import time
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+import results
+from results import ROOT
+
 SERVER_CPU, LOAD_CPU = 0, 1
 START_TIMEOUT_S = 10
 LISTENING = re.compile(r"listening (?:on tcp://[0-9.]+:)?(\d+)")
@@ -325,16 +327,14 @@ def environment(options):
 
 
 def save(options, result):
-    path = options.out
-    if not path:
-        stamp = time.strftime("%Y%m%d-%H%M%S", time.gmtime())
-        path = os.path.join(ROOT, "build", "bench", f"{options.what}-{stamp}.json")
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-    with open(path, "w", encoding="utf-8") as file:
-        json.dump(result, file, indent=1)
-        file.write("\n")
-    print(f"\nraw data: {os.path.relpath(path)}")
+    """Stores @result in the file that was asked for, or in bench/results."""
+    if options.out:
+        os.makedirs(os.path.dirname(os.path.abspath(options.out)), exist_ok=True)
+        results.write_json(options.out, result)
+        print(f"\nraw data: {os.path.relpath(options.out)}")
+    else:
+        folder = results.store(options.what, result)
+        print(f"\nresults: {os.path.relpath(folder)}")
 
 
 def print_environment(env):

@@ -252,7 +252,7 @@ def parse_options(what, doc, parts, add_arguments=None):
     parser.add_argument("--seed", type=int, default=1, help="of the order within the rounds")
     parser.add_argument("--build", default=os.path.join(ROOT, "build", "release"),
                         help="the build directory (build/release)")
-    parser.add_argument("--out", help=f"the result file (build/bench/{what}-TIME.json)")
+    parser.add_argument("--out", help="the result file (bench/results/DATE-COMMIT/..)")
     parser.add_argument("--strict", action="store_true", help="fail if a bound is not reached")
     if add_arguments:
         add_arguments(parser)

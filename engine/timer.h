@@ -14,13 +14,20 @@ typedef void (*ouro_timer_fn)(struct ouro_timer *timer);
 
 /* Embedded in its owner; zero is "not set". */
 struct ouro_timer {
-	uint64_t due_ns;
+	uint64_t due_ns; /* while it is set; as it was set last otherwise */
 	ouro_timer_fn on_due;
 	uint32_t place; /* in the heap, counted from 1; 0: not set */
 };
 
+/* Has a copy of the time: which of two is due first is seen in the heap alone, and of the timers, which lie
+ * anywhere, those that move are only written to. */
+struct ouro_timer_entry {
+	uint64_t due_ns;
+	struct ouro_timer *timer;
+};
+
 struct ouro_timers {
-	struct ouro_timer **heap; /* heap[0] is due first */
+	struct ouro_timer_entry *heap; /* heap[0] is due first */
 	uint32_t count;
 	uint32_t room;
 };
@@ -41,7 +48,7 @@ static inline bool ouro_timer_is_set(const struct ouro_timer *timer)
 /* When the first timer is due; UINT64_MAX when none is set. */
 static inline uint64_t ouro_timers_next(const struct ouro_timers *timers)
 {
-	return timers->count ? timers->heap[0]->due_ns : UINT64_MAX;
+	return timers->count ? timers->heap[0].due_ns : UINT64_MAX;
 }
 
 /* Calls every timer that is due at @now_ns. One that is set for @now_ns or before by such a call

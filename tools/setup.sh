@@ -14,7 +14,7 @@ build_libs=(liburing-dev=2.3 libllhttp-dev=9.2.1~ libwslay-dev=1.1.1 libpcre2-de
 	libyyjson-dev=0.8 libssl-dev=3.0 zlib1g-dev=1:1.2.11 libbrotli-dev=1.0.9
 	libzstd-dev=1.4.4 libhiredis-dev=0.14)
 bench_tools=(wrk apache2-utils nghttp2-client python3 curl g++ libbenchmark-dev libboost-context-dev
-	iproute2 strace)
+	iproute2 python3-matplotlib strace)
 # Servers that are measured beside ouro. Debian's nginx has WebDAV, which nginx-light had not always.
 bench_services=(nginx h2o lighttpd)
 bench_peers=("${bench_services[@]}" libmicrohttpd-dev)

@@ -1,6 +1,6 @@
 // What a timer costs among a thousand and a million others: set and stopped, moved, expired, beside
-// the same in a std::priority_queue, which cannot stop one and so reads no timer when it sorts, as its
-// entries hold the times themselves. Its cases are called queue_..
+// the same in a std::priority_queue, which cannot stop one and so never tells a timer where it is. Its
+// cases are called queue_..
 extern "C" {
 #include "engine/timer.h"
 }
@@ -79,7 +79,7 @@ void expire_and_set(benchmark::State &state)
 	int64_t called = 0;
 
 	for (auto _ : state) {
-		struct ouro_timer *first = others.timers.heap[0];
+		struct ouro_timer *first = others.timers.heap[0].timer;
 		uint64_t now = first->due_ns;
 
 		called += ouro_timers_run(&others.timers, now);

@@ -1,0 +1,70 @@
+"""Where the figures of a run go: bench/results/DATE-COMMIT/, a folder for all runs of a day on one
+state of the sources.
+
+  WHAT.json             what was measured, on what, by which command
+  WHAT.slices.jsonl.gz  what it was made of: a line for each slice, with where in WHAT.json it is from
+  WHAT-*.svg            charts, by bench/draw
+"""
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+RESULTS = os.path.join(ROOT, "bench", "results")
+COMMIT_DIGITS = 12
+
+
+def folder_of(env):
+    commit = env["commit"]
+    name = f"{env['time'][:10]}-{commit[:COMMIT_DIGITS]}"
+    if commit.endswith("with changes"):
+        name += "-changed"
+    return os.path.join(RESULTS, name)
+
+
+def without_slices(node, path, slices):
+    """@node without its slices, which are added to @slices."""
+    if not isinstance(node, dict):
+        return node
+    for line in node.get("slices", []):
+        slices.append({"of": path, **line})
+    return {key: without_slices(value, [*path, key], slices) for key, value in node.items()
+            if key != "slices"}
+
+
+def write_json(path, data):
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(data, file, indent=1)
+        file.write("\n")
+
+
+def draw(folder, what):
+    """Draws the charts with whichever Python has matplotlib; says so where none has."""
+    program = os.path.join(ROOT, "bench", "draw")
+    for python in dict.fromkeys([sys.executable, "/usr/bin/python3"]):
+        has = subprocess.run([python, "-c", "import matplotlib"], capture_output=True, check=False)
+        if has.returncode == 0:
+            done = subprocess.run([python, program, folder, what], check=False)
+            if done.returncode:
+                print("the charts could not be drawn")
+            return
+    print("no charts: there is no matplotlib (Debian: python3-matplotlib)")
+
+
+def store(what, result):
+    """Stores @result, which has its environment, and draws it. Returns the folder."""
+    folder = folder_of(result["environment"])
+    slices = []
+    os.makedirs(folder, exist_ok=True)
+    write_json(os.path.join(folder, f"{what}.json"), without_slices(result, [], slices))
+    if slices:
+        # Without the time of day, so that equal slices are equal files.
+        with open(os.path.join(folder, f"{what}.slices.jsonl.gz"), "wb") as raw:
+            with gzip.GzipFile(fileobj=raw, mode="wb", mtime=0) as file:
+                for line in slices:
+                    file.write((json.dumps(line) + "\n").encode())
+    draw(folder, what)
+    return folder
