@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Says of each HTTP peer, and of ours, what it answers: bench/check.py [NAME..]
 
-How long the answers are, which fields they have, whether they come on a connection that is kept, end one that
-is not to be, come for 16 requests at once, and with a body of either kind. What fails is said; then it ends
-with 1.
+How long the answers are, which fields they have, whether they come on a connection that is kept, end
+one that is not to be, come for 16 requests at once, and with a body of either kind. What fails is
+said; then it ends with 1.
 """
 
 import argparse

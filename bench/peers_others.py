@@ -64,7 +64,8 @@ class CPeer(Peer):
 
 
 class Configured(Server):
-    """A server that is told a port. It is its first child whose CPU time counts where it has workers."""
+    """A server that is told a port. It is its first child whose CPU time counts where it has
+    workers."""
 
     def __init__(self, name, argv, port, folder, has_workers, **options):
         self.wanted_port, self.folder, self.has_workers = port, folder, has_workers
@@ -91,8 +92,8 @@ class Configured(Server):
 
 
 class ConfiguredPeer(Peer):
-    """A server of Debian's that is not programmed but configured. Its configuration, CONFIG, is filled in with
-    the address, the number of threads, and a folder of its own that has the answers as files."""
+    """A server of Debian's that is not programmed but configured. Its @config is filled in with the
+    address, the number of threads, and a folder of its own that has the answers as files."""
 
     language = "C"
     paths = PAGES
@@ -224,10 +225,11 @@ mimetype.assign = ( "" => "text/plain; charset=utf-8" )
 
 
 OTHER_PEERS = [
-    GoHttpPeer("gin", "gin 1.12.0", "60 s for a head and for the next one, which it has not by itself"),
-    GoHttpPeer("gostd", "Go's net/http", "60 s for a head and the next one, which it has not by itself"),
-    GoHttpPeer("fasthttp", "fasthttp 1.78.0", "60 s for a request and the next one, which it has not by "
-               "itself"),
+    GoHttpPeer("gin", "gin 1.12.0", "has no timeouts by itself: 60 s for a head and the next one"),
+    GoHttpPeer("gostd", "Go's net/http",
+               "has no timeouts by itself: 60 s for a head and the next one"),
+    GoHttpPeer("fasthttp", "fasthttp 1.78.0",
+               "has no timeouts by itself: 60 s for a request and the next one"),
     NodePeer("node", "Node's http", "60 s for the next request, instead of its 5"),
     NodePeer("uwebsockets", "uWebSockets.js 20.30 (a fork's build)", "names itself in a field"),
     Nginx("nginx", "the two small answers are `return`, /large is a file"),

@@ -16,10 +16,11 @@ class RustPeer(CargoPeer):
 
 RUST_PEERS = [
     RustPeer("hyperlane", "hyperlane 22.1.0", note=(
-        "no date; chunked bodies are not taken; one worker of a multi-threaded runtime, which it needs")),
+        "no date; chunked bodies are not taken; one worker of a multi-threaded runtime, which it "
+        "needs")),
     RustPeer("hyperlane-21", "hyperlane 21.3.6", note=(
-        "no date; chunked bodies are not taken; of requests that come at once it answers the first; one "
-        "worker of a multi-threaded runtime"), pipelines=False),
+        "no date; chunked bodies are not taken; of requests that come at once it answers the first; "
+        "one worker of a multi-threaded runtime"), pipelines=False),
     RustPeer("tokio", "tokio 1.54.1", PAGES, (
         "no HTTP but for the end of a head, the path and Connection: close; no timeouts")),
     RustPeer("hyper", "hyper 1.12.0", note="30 s for a head and no other timeout"),

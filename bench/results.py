@@ -1,8 +1,8 @@
 """Where the figures of a run go: bench/results/DATE-COMMIT/, a folder for all runs of a day on one
-state of the sources.
+state of the sources. A second run of the same kind is WHAT-2.
 
   WHAT.json             what was measured, on what, by which command
-  WHAT.slices.jsonl.gz  what it was made of: a line for each slice, with where in WHAT.json it is from
+  WHAT.slices.jsonl.gz  what it was made of: a line for each slice, with where in WHAT.json it is
   WHAT-*.svg            charts, by bench/draw
 """
 
@@ -54,11 +54,22 @@ def draw(folder, what):
     print("no charts: there is no matplotlib (Debian: python3-matplotlib)")
 
 
+def free_name(folder, what):
+    """@what, or with a number where a run has left its figures by that name: none takes another's
+    place."""
+    name, number = what, 1
+    while os.path.exists(os.path.join(folder, f"{name}.json")):
+        number += 1
+        name = f"{what}-{number}"
+    return name
+
+
 def store(what, result):
     """Stores @result, which has its environment, and draws it. Returns the folder."""
     folder = folder_of(result["environment"])
     slices = []
     os.makedirs(folder, exist_ok=True)
+    what = free_name(folder, what)
     write_json(os.path.join(folder, f"{what}.json"), without_slices(result, [], slices))
     if slices:
         # Without the time of day, so that equal slices are equal files.

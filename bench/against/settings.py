@@ -66,10 +66,15 @@ def ratio_of(measured, a, b):
     return pair["ratio"] if pair else None
 
 
+def is_whole(server):
+    """Whether a server has answered all, so that its figures say something."""
+    return not sum(server["errors"].values()) and server["cpu_us"] is not None
+
+
 def cpu_verdicts(setting, measured):
     """What is to hold of CPU time for each request."""
-    peers = [name for name in measured["servers"]
-             if name not in (*OURS, *FLOORS, CONTROL[0])]
+    peers = [name for name, server in measured["servers"].items()
+             if name not in (*OURS, *FLOORS, CONTROL[0]) and is_whole(server)]
     for ours in OURS:
         ratios = {name: ratio_of(measured, ours, name) for name in peers}
         worst = max(ratios, key=ratios.get, default=None)
@@ -91,7 +96,7 @@ def cpu_verdicts(setting, measured):
 def rate_verdicts(setting, measured):
     """What is to hold of rates with pipelining."""
     rates = {name: server["rate"] for name, server in measured["servers"].items()
-             if name not in (*FLOORS, CONTROL[0])}
+             if name not in (*FLOORS, CONTROL[0]) and is_whole(server)}
     others = {name: rate for name, rate in rates.items() if name not in OURS}
     for ours in OURS:
         for name in FIVEFOLD:

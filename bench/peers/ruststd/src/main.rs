@@ -36,26 +36,38 @@ fn add_date(out: &mut Vec<u8>) {
     });
 }
 
-fn answer(body: &[u8], out: &mut Vec<u8>) {
+fn answer(body: &[u8], field: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(b"HTTP/1.1 200 OK\r\ndate: ");
     add_date(out);
     out.extend_from_slice(b"\r\ncontent-type: text/plain; charset=utf-8\r\n");
+    out.extend_from_slice(field);
     out.extend_from_slice(format!("content-length: {}\r\n\r\n", body.len()).as_bytes());
     out.extend_from_slice(body);
 }
 
 /// Answers one head; whether the connection goes on.
 fn handle(head: &[u8], out: &mut Vec<u8>) -> bool {
+    let old = contains(head, b" HTTP/1.0\r\n");
+    let keep = match old {
+        true => contains(head, b"\r\nconnection: keep-alive\r\n"),
+        false => !contains(head, b"\r\nconnection: close\r\n"),
+    };
+    // An old client must be told that it may go on, and any that it may not.
+    let field: &[u8] = match (old, keep) {
+        (_, false) => b"connection: close\r\n",
+        (true, true) => b"connection: keep-alive\r\n",
+        (false, true) => b"",
+    };
     if head.starts_with(b"GET /plaintext ") {
-        answer(b"Hello, World!", out);
+        answer(b"Hello, World!", field, out);
     } else if head.starts_with(b"GET /hello ") {
-        answer(b"Hello", out);
+        answer(b"Hello", field, out);
     } else if head.starts_with(b"GET /large ") {
-        answer(&LARGE, out);
+        answer(&LARGE, field, out);
     } else {
         out.extend_from_slice(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n");
     }
-    !contains(head, b"\r\nconnection: close\r\n")
+    keep
 }
 
 fn serve(mut stream: TcpStream) -> std::io::Result<()> {
