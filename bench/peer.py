@@ -30,6 +30,7 @@ class Peer:
     paths = frozenset()     # which of those that are measured it has
     note = ""               # what is not equal work
     pipelines = True        # whether requests may be sent before the last is answered
+    shared = ()             # sources that it has of others, below bench/peers
 
     def __init__(self, name, tools):
         self.name, self.tools = name, tools
@@ -37,7 +38,8 @@ class Peer:
         self.built = os.path.join(PEERS_DIR, name)
 
     def sources(self):
-        return [os.path.join(at, name) for at, _, names in os.walk(self.source) for name in names]
+        own = [os.path.join(at, name) for at, _, names in os.walk(self.source) for name in names]
+        return own + [os.path.join(os.path.dirname(self.source), name) for name in self.shared]
 
     def prepare(self):
         """Builds or installs it where that has not been done since its sources have changed."""

@@ -25,6 +25,17 @@ def folder_of(env):
     return os.path.join(RESULTS, name)
 
 
+def portable(node):
+    """@node with paths below the sources relative to them: where these are says nothing to others."""
+    if isinstance(node, dict):
+        return {key: portable(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [portable(one) for one in node]
+    if isinstance(node, str) and node.startswith(ROOT + os.sep):
+        return os.path.relpath(node, ROOT)
+    return node
+
+
 def without_slices(node, path, slices):
     """@node without its slices, which are added to @slices."""
     if not isinstance(node, dict):
@@ -37,7 +48,7 @@ def without_slices(node, path, slices):
 
 def write_json(path, data):
     with open(path, "w", encoding="utf-8") as file:
-        json.dump(data, file, indent=1)
+        json.dump(portable(data), file, indent=1)
         file.write("\n")
 
 

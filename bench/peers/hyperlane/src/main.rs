@@ -1,4 +1,4 @@
-//! Hyperlane 22 with the paths of bench/peers.py, as its quick start has them: HOST PORT THREADS.
+//! Hyperlane, 22 and 21, with the paths of bench/peers.py, as its quick start has them: HOST PORT THREADS.
 use hyperlane::*;
 use std::{env, net::TcpListener};
 
