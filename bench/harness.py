@@ -59,6 +59,10 @@ class Server:
         self.pid = self.process.pid
         self.port = self.wait_for_port()
 
+    def pids(self):
+        """All processes whose CPU time counts; .pid is the only one, or the first."""
+        return [self.pid]
+
     def text(self):
         self.output.seek(0)
         return self.output.read()

@@ -1,39 +1,69 @@
 """The HTTP peers in Go, in JavaScript and in C."""
 
-import contextlib
 import os
-import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
-import time
 
-from harness import SERVER_CPU, START_TIMEOUT_S, Failure, Server, output_of
+from configured import Configured, children, free_port, nginx_argv, nginx_text, user
+from harness import SERVER_CPU, Failure, Server, output_of
 from peer import NODE_OPTIONS, GoPeer, NpmPeer, Peer, run_tool
 
 PAGES = frozenset(["/plaintext", "/hello", "/large"])
 ALL = PAGES | {"/echo"}
 IDLE_S = 60
 LARGE_BYTES = 65536
+CONNECTIONS_MAX = 16384
+
+
+def one_thread(peer, threads):
+    if threads != 1:
+        raise Failure(f"{peer.name} has one thread here, not {threads}")
 
 
 class GoHttpPeer(GoPeer):
     language = "Go"
     paths = ALL
 
-    def __init__(self, name, version, note):
+    def __init__(self, name, library, note):
         super().__init__(name)
-        self.version, self.note = version, note
+        self.library, self.note = library, note
+
+    @property
+    def version(self):
+        return f"{self.library}, {output_of('go', 'env', 'GOVERSION')}"
 
 
 class NodePeer(NpmPeer):
     language = "JavaScript"
     paths = ALL
 
-    def __init__(self, name, version, note):
+    def __init__(self, name, library, note):
         super().__init__(name, ["node", *NODE_OPTIONS])
-        self.version, self.note = version, note
+        self.library, self.note = library, note
+
+    @property
+    def version(self):
+        return f"{self.library}, Node {output_of('node', '--version')}"
+
+
+class Cluster(Server):
+    """A server whose threads, where it has more than one, are processes that it has started."""
+
+    def pids(self):
+        return [self.process.pid, *children(self.process.pid)]
+
+
+class NodeHttpPeer(NodePeer):
+    def start(self, name=None, *, cpus=(SERVER_CPU,), netns=None, host="127.0.0.1", threads=1):
+        return Cluster(name or self.name, self.argv(host, "0", str(threads)), cpus=cpus,
+                       netns=netns, host=host)
+
+
+class UwebsocketsPeer(NodePeer):
+    def start(self, name=None, *, cpus=(SERVER_CPU,), netns=None, host="127.0.0.1", threads=1):
+        one_thread(self, threads)
+        return super().start(name, cpus=cpus, netns=netns, host=host)
 
 
 class CPeer(Peer):
@@ -63,42 +93,13 @@ class CPeer(Peer):
 # ---- Servers that are configured ----
 
 
-class Configured(Server):
-    """A server that is told a port. It is its first child whose CPU time counts where it has
-    workers."""
-
-    def __init__(self, name, argv, port, folder, has_workers, **options):
-        self.wanted_port, self.folder, self.has_workers = port, folder, has_workers
-        super().__init__(name, argv, **options)
-
-    def wait_for_port(self):
-        end = time.monotonic() + START_TIMEOUT_S
-        while time.monotonic() < end and self.process.poll() is None:
-            with contextlib.suppress(OSError, IndexError):
-                socket.create_connection((self.host, self.wanted_port), 1).close()
-                if self.has_workers:
-                    children = f"/proc/{self.process.pid}/task/{self.process.pid}/children"
-                    with open(children, encoding="ascii") as file:
-                        self.pid = int(file.read().split()[0])
-                return self.wanted_port
-            time.sleep(0.02)
-        text = self.text()
-        self.stop()
-        raise Failure(f"{self.name} does not start\n{text}")
-
-    def stop(self):
-        super().stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
-
-
 class ConfiguredPeer(Peer):
-    """A server of Debian's that is not programmed but configured. Its @config is filled in with the
-    address, the number of threads, and a folder of its own that has the answers as files."""
+    """A server of Debian's that is not programmed but configured. It has a folder of its own, with
+    the answers as files and the configuration, which is @config filled in."""
 
     language = "C"
     paths = PAGES
     config = ""
-    has_workers = False
     version_options = ["-v"]
 
     def __init__(self, name, note):
@@ -111,74 +112,66 @@ class ConfiguredPeer(Peer):
 
     @property
     def version(self):
+        """It has one line, as "nginx version: nginx/1.22.1"."""
         done = subprocess.run([self.program, *self.version_options], capture_output=True, text=True,
                               check=False)
-        return (done.stdout or done.stderr).splitlines()[0].replace(" version", "")
+        line = (done.stdout or done.stderr).splitlines()[0]
+        return line.rpartition(" version: ")[2].replace(" version", "").partition(" (")[0]
 
     def prepare(self):
         if not self.program:
             raise Failure(f"there is no {self.name} (Debian: {self.name})")
 
-    def argv(self, *arguments):
-        return [self.program, *arguments]
+    def text(self, folder, host, port, threads):
+        """What is in its file of configuration."""
+        return self.config.format(folder=folder, host=host, port=port, threads=threads,
+                                  idle=IDLE_S, user=user(), connections=CONNECTIONS_MAX)
 
-    def command(self, path):
+    def workers(self, _threads):
+        """How many processes of its own do the work; 0: itself."""
+        return 0
+
+    def command(self, folder, path):
         """The command that runs it in the foreground with the configuration at @path."""
         raise NotImplementedError
 
+    def fill(self, folder, host, port, threads):
+        """The command that runs it from @folder, where all that it needs is then."""
+        for name, content in (("plaintext", "Hello, World!"), ("hello", "Hello"),
+                              ("large", "x" * LARGE_BYTES),
+                              ("config", self.text(folder, host, port, threads))):
+            with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+                file.write(content)
+        return self.command(folder, os.path.join(folder, "config"))
+
     def start(self, name=None, *, cpus=(SERVER_CPU,), netns=None, host="127.0.0.1", threads=1):
+        port = free_port(host, netns)
         folder = tempfile.mkdtemp(prefix=f"ouro-bench-{self.name}-")
-        for path, body in (("plaintext", "Hello, World!"), ("hello", "Hello"),
-                           ("large", "x" * LARGE_BYTES)):
-            with open(os.path.join(folder, path), "w", encoding="ascii") as file:
-                file.write(body)
-        with socket.create_server((host, 0)) as probe:
-            port = probe.getsockname()[1]
-        path = os.path.join(folder, "config")
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(self.config.format(
-                folder=folder, host=host, port=port, threads=threads, idle=IDLE_S,
-                user=pwd.getpwuid(os.geteuid()).pw_name))
-        return Configured(name or self.name, self.command(path), port, folder, self.has_workers,
-                          cpus=cpus, netns=netns, host=host)
+        return Configured(name or self.name, self.fill(folder, host, port, threads), port,
+                          workers=self.workers(threads), folder=folder, cpus=cpus, netns=netns,
+                          host=host)
 
 
 class Nginx(ConfiguredPeer):
-    has_workers = True
-    config = """
-daemon off;
-user {user};
-worker_processes {threads};
-worker_rlimit_nofile 32768;
-pid {folder}/pid;
-error_log stderr;
-events {{ worker_connections 16384; }}
-http {{
-    default_type "text/plain; charset=utf-8";
+    settings = f"""default_type "text/plain; charset=utf-8";
     server_tokens off;
-    access_log off;
-    sendfile on;
-    tcp_nodelay on;
     open_file_cache max=1000 inactive=60s;
-    keepalive_timeout {idle}s;
-    keepalive_requests 1000000000;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    server {{
-        listen {host}:{port} backlog=4096 reuseport;
-        etag off;
+    keepalive_timeout {IDLE_S}s;"""
+    content = """etag off;
         location = /plaintext {{ return 200 "Hello, World!"; }}
         location = /hello {{ return 200 "Hello"; }}
-        location = /large {{ root {folder}; }}
-    }}
-}}
-"""
+        location = /large {{ root {folder}; }}"""
 
-    def command(self, path):
-        return [self.program, "-p", os.path.dirname(path), "-e", "stderr", "-c", path]
+    def text(self, folder, host, port, threads):
+        return nginx_text(folder, f"{host}:{port}", self.settings,
+                          self.content.format(folder=folder), workers=threads,
+                          connections=CONNECTIONS_MAX, listen_options=" reuseport")
+
+    def workers(self, threads):
+        return threads
+
+    def command(self, folder, path):
+        return nginx_argv(self.program, folder, path)
 
 
 class H2o(ConfiguredPeer):
@@ -186,7 +179,7 @@ class H2o(ConfiguredPeer):
     config = """
 user: {user}
 num-threads: {threads}
-max-connections: 16384
+max-connections: {connections}
 http1-request-timeout: {idle}
 send-server-name: OFF
 file.etag: OFF
@@ -201,7 +194,7 @@ hosts:
         file.dir: {folder}
 """
 
-    def command(self, path):
+    def command(self, folder, path):
         return [self.program, "-m", "worker", "-c", path]
 
 
@@ -213,27 +206,34 @@ server.port = {port}
 server.tag = ""
 server.listen-backlog = 4096
 server.max-fds = 32768
-server.max-connections = 16384
+server.max-connections = {connections}
 server.max-keep-alive-requests = 1000000000
 server.max-keep-alive-idle = {idle}
 static-file.etags = "disable"
 mimetype.assign = ( "" => "text/plain; charset=utf-8" )
 """
 
-    def command(self, path):
+    def command(self, folder, path):
         return [self.program, "-D", "-f", path]
+
+    def start(self, name=None, *, cpus=(SERVER_CPU,), netns=None, host="127.0.0.1", threads=1):
+        one_thread(self, threads)
+        return super().start(name, cpus=cpus, netns=netns, host=host)
 
 
 OTHER_PEERS = [
     GoHttpPeer("gin", "gin 1.12.0", "has no timeouts by itself: 60 s for a head and the next one"),
-    GoHttpPeer("gostd", "Go's net/http",
+    GoHttpPeer("gostd", "net/http",
                "has no timeouts by itself: 60 s for a head and the next one"),
     GoHttpPeer("fasthttp", "fasthttp 1.78.0",
                "has no timeouts by itself: 60 s for a request and the next one"),
-    NodePeer("node", "Node's http", "60 s for the next request, instead of its 5"),
-    NodePeer("uwebsockets", "uWebSockets.js 20.30 (a fork's build)", "names itself in a field"),
-    Nginx("nginx", "the two small answers are `return`, /large is a file"),
-    H2o("h2o", "files; has Last-Modified and Accept-Ranges"),
-    Lighttpd("lighttpd", "files; has Last-Modified and Accept-Ranges"),
+    NodeHttpPeer("node", "node:http",
+                 "60 s for the next request, instead of its 5; says Connection and Keep-Alive"),
+    UwebsocketsPeer("uwebsockets", "uWebSockets.js 20.30 (a fork's build)",
+                    "names itself in a field; does not say that it closes"),
+    Nginx("nginx", "the two small answers are `return`, /large is a file of open_file_cache; says "
+          "Server and Connection, of /large Last-Modified and Accept-Ranges too"),
+    H2o("h2o", "files; says Connection, Last-Modified and Accept-Ranges"),
+    Lighttpd("lighttpd", "files; says Last-Modified and Accept-Ranges"),
     CPeer("libmicrohttpd", "libmicrohttpd", PAGES),
 ]
