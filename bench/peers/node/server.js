@@ -41,13 +41,32 @@ function serve() {
 	// Its own is 5 s, in which connections of a measurement that waits for others' turns would go.
 	server.keepAliveTimeout = 60000;
 	server.listen({ host, port, backlog: 4096 }, () => {
-		if (!cluster.isWorker || cluster.worker.id === 1)
-			console.log(`listening ${server.address().port}`);
+		if (!cluster.isWorker) say(server.address());
 	});
 }
 
-if (threads > 1 && cluster.isPrimary) {
-	for (let i = 0; i < threads; i++) cluster.fork();
-} else {
-	serve();
+function say(address) {
+	console.log(`listening ${address.port}`);
 }
+
+function endWorkers() {
+	for (const worker of Object.values(cluster.workers)) worker.process.kill();
+}
+
+// They have one port, which is said when all of them listen. None is left when this process has ended.
+function serveInProcesses() {
+	let silent = threads;
+	let left = threads;
+	cluster.on("listening", (worker, address) => {
+		if (--silent === 0) say(address);
+	});
+	cluster.on("exit", () => {
+		if (--left === 0) process.exit();
+		endWorkers();
+	});
+	process.on("SIGTERM", endWorkers);
+	for (let i = 0; i < threads; i++) cluster.fork();
+}
+
+if (threads > 1 && cluster.isPrimary) serveInProcesses();
+else serve();
