@@ -235,5 +235,5 @@ OTHER_PEERS = [
           "Server and Connection, of /large Last-Modified and Accept-Ranges too"),
     H2o("h2o", "files; says Connection, Last-Modified and Accept-Ranges"),
     Lighttpd("lighttpd", "files; says Last-Modified and Accept-Ranges"),
-    CPeer("libmicrohttpd", "libmicrohttpd", PAGES),
+    CPeer("libmicrohttpd", "libmicrohttpd", ALL),
 ]
