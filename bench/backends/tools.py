@@ -9,8 +9,9 @@ import signal
 import subprocess
 import tempfile
 
-from harness import LOAD_CPU, ROOT, Failure, inside_argv
+from harness import LOAD_CPU, Failure, inside_argv
 from settings import body_bytes
+from tools_oha import tool_oha
 
 SYSCALL_PREFIX, SYSCALLS_ALL = "syscalls:sys_enter_", "raw_syscalls:sys_enter"
 # Each counter takes its time to be closed, so that not all there are can be had.
@@ -98,8 +99,7 @@ class Oha:
 
     def __init__(self):
         try:
-            self.path = self.find()
-            self.why_not = None if self.path else "there is no oha"
+            self.path, self.why_not = tool_oha(), None
         except Failure as failure:
             self.path, self.why_not = None, str(failure)
         self.json = ["--output-format", "json"]
@@ -107,15 +107,6 @@ class Oha:
             text = subprocess.run([self.path, "--help"], capture_output=True, text=True,
                                   check=False).stdout
             self.json = self.json if "--output-format" in text else ["--json"]
-
-    @staticmethod
-    def find():
-        try:
-            from peers import tool_oha  # pylint: disable=import-outside-toplevel
-        except ImportError:
-            built = os.path.join(ROOT, "build", "peers", "oha", "bin", "oha")
-            return shutil.which("oha") or (built if os.access(built, os.X_OK) else None)
-        return tool_oha()
 
     def run(self, server, setting, place, rate, seconds):
         argv = [self.path, "--no-tui", *self.json, "--latency-correction", "-z", f"{seconds}s",
