@@ -390,4 +390,5 @@ def read_memory(pid):
         "private": kilobytes(rollup, {"Private_Clean", "Private_Dirty"}),
         "anonymous": kilobytes(rollup, {"Anonymous"}),
         "slab": slab_bytes(),
+        "kernel_stacks": kilobytes("/proc/meminfo", {"KernelStack"}),
     }

@@ -4,10 +4,11 @@ import os
 import shutil
 import subprocess
 
-from harness import ROOT, SERVER_CPU, Failure, Server
+from harness import ROOT, Failure, Server
 
 PEERS_DIR = os.path.join(ROOT, "build", "peers")
 NODE_OPTIONS = ["--max-old-space-size=2048"]
+CONNECTIONS_MAX = 16384
 
 
 def run_tool(*argv, cwd):
@@ -62,10 +63,13 @@ class Peer:
         """The command that runs it."""
         raise NotImplementedError
 
-    def start(self, name=None, *, cpus=(SERVER_CPU,), netns=None, host="127.0.0.1", threads=1):
-        """A server that says where it listens; its process id is whose CPU time counts."""
-        return Server(name or self.name, self.argv(host, "0", str(threads)), cpus=cpus,
-                      netns=netns, host=host)
+    def start(self, name=None, *, threads=1, connections=CONNECTIONS_MAX, host="127.0.0.1",
+              **where):
+        """A server that says where it listens; its process id is whose CPU time counts. It takes
+        @connections where it has to be told; else as many as there may be files."""
+        return self.run(name or self.name, self.argv(host, "0", str(threads)), host=host, **where)
+
+    run = Server
 
 
 class NpmPeer(Peer):

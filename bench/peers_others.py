@@ -6,14 +6,13 @@ import subprocess
 import tempfile
 
 from configured import Configured, children, free_port, nginx_argv, nginx_text, user
-from harness import SERVER_CPU, Failure, Server, output_of
-from peer import NODE_OPTIONS, GoPeer, NpmPeer, Peer, run_tool
+from harness import Failure, Server, output_of
+from peer import CONNECTIONS_MAX, NODE_OPTIONS, GoPeer, NpmPeer, Peer, run_tool
 
 PAGES = frozenset(["/plaintext", "/hello", "/large"])
 ALL = PAGES | {"/echo"}
 IDLE_S = 60
 LARGE_BYTES = 65536
-CONNECTIONS_MAX = 16384
 
 
 def one_thread(peer, threads):
@@ -55,15 +54,13 @@ class Cluster(Server):
 
 
 class NodeHttpPeer(NodePeer):
-    def start(self, name=None, *, cpus=(SERVER_CPU,), netns=None, host="127.0.0.1", threads=1):
-        return Cluster(name or self.name, self.argv(host, "0", str(threads)), cpus=cpus,
-                       netns=netns, host=host)
+    run = Cluster
 
 
 class UwebsocketsPeer(NodePeer):
-    def start(self, name=None, *, cpus=(SERVER_CPU,), netns=None, host="127.0.0.1", threads=1):
+    def start(self, name=None, *, threads=1, **options):
         one_thread(self, threads)
-        return super().start(name, cpus=cpus, netns=netns, host=host)
+        return super().start(name, **options)
 
 
 class CPeer(Peer):
@@ -122,10 +119,11 @@ class ConfiguredPeer(Peer):
         if not self.program:
             raise Failure(f"there is no {self.name} (Debian: {self.name})")
 
-    def text(self, folder, host, port, threads):
+    def text(self, folder, host, port, threads, connections):
         """What is in its file of configuration."""
         return self.config.format(folder=folder, host=host, port=port, threads=threads,
-                                  idle=IDLE_S, user=user(), connections=CONNECTIONS_MAX)
+                                  idle=IDLE_S, user=user(), connections=connections,
+                                  files=2 * connections)
 
     def workers(self, _threads):
         """How many processes of its own do the work; 0: itself."""
@@ -135,21 +133,22 @@ class ConfiguredPeer(Peer):
         """The command that runs it in the foreground with the configuration at @path."""
         raise NotImplementedError
 
-    def fill(self, folder, host, port, threads):
+    def fill(self, folder, host, port, threads, connections):
         """The command that runs it from @folder, where all that it needs is then."""
         for name, content in (("plaintext", "Hello, World!"), ("hello", "Hello"),
                               ("large", "x" * LARGE_BYTES),
-                              ("config", self.text(folder, host, port, threads))):
+                              ("config", self.text(folder, host, port, threads, connections))):
             with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
                 file.write(content)
         return self.command(folder, os.path.join(folder, "config"))
 
-    def start(self, name=None, *, cpus=(SERVER_CPU,), netns=None, host="127.0.0.1", threads=1):
+    def start(self, name=None, *, threads=1, connections=CONNECTIONS_MAX, netns=None,
+              host="127.0.0.1", **where):
         port = free_port(host, netns)
         folder = tempfile.mkdtemp(prefix=f"ouro-bench-{self.name}-")
-        return Configured(name or self.name, self.fill(folder, host, port, threads), port,
-                          workers=self.workers(threads), folder=folder, cpus=cpus, netns=netns,
-                          host=host)
+        argv = self.fill(folder, host, port, threads, connections)
+        return Configured(name or self.name, argv, port, workers=self.workers(threads),
+                          folder=folder, netns=netns, host=host, **where)
 
 
 class Nginx(ConfiguredPeer):
@@ -162,10 +161,10 @@ class Nginx(ConfiguredPeer):
         location = /hello {{ return 200 "Hello"; }}
         location = /large {{ root {folder}; }}"""
 
-    def text(self, folder, host, port, threads):
+    def text(self, folder, host, port, threads, connections):
         return nginx_text(folder, f"{host}:{port}", self.settings,
                           self.content.format(folder=folder), workers=threads,
-                          connections=CONNECTIONS_MAX, listen_options=" reuseport")
+                          connections=connections, listen_options=" reuseport")
 
     def workers(self, threads):
         return threads
@@ -205,7 +204,7 @@ server.bind = "{host}"
 server.port = {port}
 server.tag = ""
 server.listen-backlog = 4096
-server.max-fds = 32768
+server.max-fds = {files}
 server.max-connections = {connections}
 server.max-keep-alive-requests = 1000000000
 server.max-keep-alive-idle = {idle}
@@ -216,9 +215,9 @@ mimetype.assign = ( "" => "text/plain; charset=utf-8" )
     def command(self, folder, path):
         return [self.program, "-D", "-f", path]
 
-    def start(self, name=None, *, cpus=(SERVER_CPU,), netns=None, host="127.0.0.1", threads=1):
+    def start(self, name=None, *, threads=1, **options):
         one_thread(self, threads)
-        return super().start(name, cpus=cpus, netns=netns, host=host)
+        return super().start(name, **options)
 
 
 OTHER_PEERS = [

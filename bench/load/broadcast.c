@@ -358,13 +358,13 @@ static int ask(struct broadcast *broadcast, struct subscriber *subscriber)
 static int open_subscriber(struct broadcast *broadcast, struct subscriber *subscriber)
 {
 	char rest[CLIENT_REST_MAX];
-	bool chunked;
-	int len = client_read_head(subscriber->fd, kind_of(subscriber), rest, &chunked);
+	struct client_body body;
+	int len = client_read_head(subscriber->fd, kind_of(subscriber), rest, &body);
 
 	if (len < 0)
 		return len;
 	if (subscriber->is_stream)
-		subscriber->events.chunked = chunked;
+		subscriber->events.chunked = body.chunked;
 	if (len > 0)
 		take(subscriber, rest, (size_t)len);
 	return broadcast->base.slice.error_count ? -EPROTO

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
@@ -9,6 +10,8 @@
 /* RFC 6455, 1.3: with this key the answer is known, and no SHA-1 is needed to check it. */
 #define WS_KEY "dGhlIHNhbXBsZSBub25jZQ=="
 #define WS_ACCEPT "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+
+#define LENGTH_FIELD "\r\ncontent-length:"
 
 enum { REQUEST_BYTES_MAX = 512, CONTROL_BYTES_MAX = 125 };
 
@@ -20,6 +23,7 @@ int client_ask(int fd, enum client_kind kind, const char *path)
 		[CLIENT_WS] = "Connection: Upgrade\r\nUpgrade: websocket\r\n"
 			      "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " WS_KEY "\r\n",
 		[CLIENT_EVENTS] = "Accept: text/event-stream\r\n",
+		[CLIENT_HTTP] = "",
 	};
 	char request[REQUEST_BYTES_MAX];
 	int len = snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n",
@@ -41,12 +45,23 @@ static bool head_is_right(const char *head, enum client_kind kind)
 		return strncmp(head, "HTTP/1.1 101 ", 13) == 0 &&
 		       has_field(head, "\r\nsec-websocket-accept: " WS_ACCEPT "\r\n") &&
 		       !has_field(head, "\r\nsec-websocket-extensions:");
-	return strncmp(head, "HTTP/1.1 200 ", 13) == 0 &&
-	       has_field(head, "\r\ncontent-type: text/event-stream") &&
+	if (strncmp(head, "HTTP/1.1 200 ", 13) != 0)
+		return false;
+	if (kind == CLIENT_HTTP)
+		return has_field(head, LENGTH_FIELD) && !has_field(head, "\r\nconnection: close");
+	return has_field(head, "\r\ncontent-type: text/event-stream") &&
 	       !has_field(head, "\r\ncontent-encoding:");
 }
 
-int client_read_head(int fd, enum client_kind kind, char *rest, bool *chunked)
+static void read_body_fields(const char *head, struct client_body *body)
+{
+	const char *len = strcasestr(head, LENGTH_FIELD);
+
+	body->chunked = has_field(head, "\r\ntransfer-encoding: chunked");
+	body->len = len ? strtoull(len + strlen(LENGTH_FIELD), NULL, 10) : 0;
+}
+
+int client_read_head(int fd, enum client_kind kind, char *rest, struct client_body *body)
 {
 	char buf[CLIENT_REST_MAX + 1];
 	size_t len = 0;
@@ -67,7 +82,7 @@ int client_read_head(int fd, enum client_kind kind, char *rest, bool *chunked)
 		fprintf(stderr, "the answer is not what was asked for:\n%s", buf);
 		return -EPROTO;
 	}
-	*chunked = has_field(buf, "\r\ntransfer-encoding: chunked");
+	read_body_fields(buf, body);
 	len -= (size_t)(end + 4 - buf);
 	memcpy(rest, end + 4, len);
 	return (int)len;

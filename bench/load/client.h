@@ -1,5 +1,6 @@
-/* A client's side of WebSockets (RFC 6455) and event streams (HTML Living Standard, 9.2), as much of it
- * as it takes to measure servers: written for itself, so that it finds fault with ours too. */
+/* A client's side of WebSockets (RFC 6455), event streams (HTML Living Standard, 9.2) and plain requests
+ * (RFC 9112), as much of it as it takes to measure servers: written for itself, so that it finds fault with
+ * ours too. */
 #ifndef OURO_BENCH_LOAD_CLIENT_H
 #define OURO_BENCH_LOAD_CLIENT_H
 
@@ -7,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum client_kind { CLIENT_WS, CLIENT_EVENTS };
+enum client_kind { CLIENT_WS, CLIENT_EVENTS, CLIENT_HTTP };
 
 enum {
 	/* Connections that are opened at the same time. */
@@ -28,13 +29,19 @@ enum frame_opcode {
 	FRAME_PONG = 10,
 };
 
-/* Asks on @fd, which blocks, for a WebSocket or an event stream at @path. 0 or a negative errno. */
+/* What the head of an answer says of its body. */
+struct client_body {
+	bool chunked;
+	uint64_t len; /* where it says so, as it must for CLIENT_HTTP */
+};
+
+/* Asks on @fd, which blocks, for what is at @path. 0 or a negative errno. */
 int client_ask(int fd, enum client_kind kind, const char *path);
 
 /* Reads the head of the answer to that. @rest, of CLIENT_REST_MAX bytes, gets what came behind it, and
- * *@chunked whether that is in chunks. The number of these bytes; -EPROTO where the answer is another one,
- * which is told on stderr; or a negative errno. */
-int client_read_head(int fd, enum client_kind kind, char *rest, bool *chunked);
+ * *@body what that is. The number of these bytes; -EPROTO where the answer is another one, which is told on
+ * stderr; or a negative errno. */
+int client_read_head(int fd, enum client_kind kind, char *rest, struct client_body *body);
 
 /* ---- Frames ---- */
 

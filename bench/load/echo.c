@@ -286,8 +286,8 @@ static int ask(struct echo *echo, struct conn *conn)
 static int open_conn(struct echo *echo, struct conn *conn)
 {
 	char rest[CLIENT_REST_MAX];
-	bool chunked;
-	int len = client_read_head(conn->fd, CLIENT_WS, rest, &chunked);
+	struct client_body body;
+	int len = client_read_head(conn->fd, CLIENT_WS, rest, &body);
 
 	if (len < 0)
 		return len;

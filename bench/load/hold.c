@@ -1,8 +1,8 @@
-/* ouro-hold: opens WebSockets or event streams and holds them while they are idle, answering pings, so that
- * somebody else may look at what they cost the server.
+/* ouro-hold: opens WebSockets, event streams or connections that ask once, and holds them while they are
+ * idle, answering pings, so that somebody else may look at what they cost the server.
  *
  * Lines of standard input say how many are to be open; once they are, that number is told, and how many
- * events or messages all of them have had. At its end they are closed, after a look that each is still there. */
+ * events, messages or answers all of them have had. At its end they are closed, after a look that each is still there. */
 #include "client.h"
 
 #include <arpa/inet.h>
@@ -30,6 +30,7 @@ struct conn {
 	union {
 		struct frame_reader frames;
 		struct events_reader events;
+		uint64_t left; /* of the body of the answer */
 	};
 };
 
@@ -41,7 +42,7 @@ struct hold {
 	int epoll_fd;
 	struct conn *conns; /* [CONNS_MAX]; what is not used is no memory */
 	unsigned long count;
-	unsigned long long event_count; /* messages, or events with data */
+	unsigned long long event_count; /* messages, events with data, or answers */
 };
 
 static _Noreturn void fail(const char *what, int err)
@@ -85,11 +86,31 @@ static int take_frames(struct hold *hold, struct conn *conn, const char *data, s
 	return got;
 }
 
+static int take_body(struct hold *hold, struct conn *conn, size_t len)
+{
+	if (len > conn->left)
+		return -EPROTO;
+	conn->left -= len;
+	hold->event_count += len > 0 && conn->left == 0;
+	return 0;
+}
+
+static int take_kind(struct hold *hold, struct conn *conn, const char *data, size_t len)
+{
+	switch (hold->kind) {
+	case CLIENT_WS:
+		return take_frames(hold, conn, data, len);
+	case CLIENT_EVENTS:
+		return events_read(&conn->events, data, len, &stream_calls, hold);
+	case CLIENT_HTTP:
+		return take_body(hold, conn, len);
+	}
+	return -EINVAL;
+}
+
 static void take(struct hold *hold, struct conn *conn, const char *data, size_t len)
 {
-	int err = hold->kind == CLIENT_WS
-			  ? take_frames(hold, conn, data, len)
-			  : events_read(&conn->events, data, len, &stream_calls, hold);
+	int err = take_kind(hold, conn, data, len);
 
 	if (err)
 		fail("a connection was closed, or had something else", -err);
@@ -170,13 +191,15 @@ static void open_conn(struct hold *hold)
 	struct conn *conn = &hold->conns[hold->count++];
 	struct epoll_event event = { .events = EPOLLIN, .data.ptr = conn };
 	char rest[CLIENT_REST_MAX];
-	bool chunked;
-	int len = client_read_head(conn->fd, hold->kind, rest, &chunked);
+	struct client_body body;
+	int len = client_read_head(conn->fd, hold->kind, rest, &body);
 
 	if (len < 0)
 		fail(hold->path, -len);
 	if (hold->kind == CLIENT_EVENTS)
-		conn->events.chunked = chunked;
+		conn->events.chunked = body.chunked;
+	if (hold->kind == CLIENT_HTTP)
+		conn->left = body.len;
 	take(hold, conn, rest, (size_t)len);
 	if (hold->said)
 		say(hold, conn);
@@ -211,26 +234,40 @@ static bool obey(struct hold *hold)
 
 static _Noreturn void usage(void)
 {
-	fputs("usage: ouro-hold HOST:PORT events PATH\n"
+	fputs("usage: ouro-hold HOST:PORT events|http PATH\n"
 	      "       ouro-hold HOST:PORT ws PATH [MESSAGE]\n",
 	      stderr);
 	exit(2);
 }
 
+static bool parse_kind(struct hold *hold, const char *name)
+{
+	static const char *const names[] = {
+		[CLIENT_WS] = "ws",
+		[CLIENT_EVENTS] = "events",
+		[CLIENT_HTTP] = "http",
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (strcmp(name, names[i]) == 0) {
+			hold->kind = (enum client_kind)i;
+			return true;
+		}
+	return false;
+}
+
 static void parse(struct hold *hold, int argc, char **argv)
 {
 	char *port = argc == 4 || argc == 5 ? strchr(argv[1], ':') : NULL;
-	bool is_ws = port && strcmp(argv[2], "ws") == 0;
 
-	if (!port || (!is_ws && (argc == 5 || strcmp(argv[2], "events"))) ||
-	    (argc == 5 && strlen(argv[4]) > SAID_BYTES_MAX))
+	if (!port || !parse_kind(hold, argv[2]) ||
+	    (argc == 5 && (hold->kind != CLIENT_WS || strlen(argv[4]) > SAID_BYTES_MAX)))
 		usage();
 	*port++ = '\0';
 	hold->addr.sin_family = AF_INET;
 	hold->addr.sin_port = htons((uint16_t)strtoul(port, NULL, 10));
 	if (inet_pton(AF_INET, argv[1], &hold->addr.sin_addr) != 1)
 		usage();
-	hold->kind = is_ws ? CLIENT_WS : CLIENT_EVENTS;
 	hold->path = argv[3];
 	hold->said = argc == 5 ? argv[4] : NULL;
 }
