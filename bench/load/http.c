@@ -501,6 +501,7 @@ static void drive_http(struct target *target, uint64_t slice_ns)
 	slice->cpu_ns = target_cpu_at_rest(target) - cpu_start;
 	slice->p50_ns = times_quantile(&http->times, 0.5);
 	slice->p99_ns = times_quantile(&http->times, 0.99);
+	slice->p999_ns = times_quantile(&http->times, 0.999);
 	times_add_all(&target->times[TARGET_TIMES_MESSAGE], &http->times);
 }
 

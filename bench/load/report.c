@@ -51,6 +51,11 @@ static double p99_us(const struct target_slice *slice)
 	return slice->p99_ns ? (double)slice->p99_ns / 1e3 : NAN;
 }
 
+static double p999_us(const struct target_slice *slice)
+{
+	return slice->p999_ns ? (double)slice->p999_ns / 1e3 : NAN;
+}
+
 static bool is_open_loop(const struct load *load)
 {
 	return load->targets[0].rate > 0;
@@ -71,13 +76,14 @@ void load_write_slice(const struct load *load, unsigned cycle, size_t place, siz
 		"{\"kind\":\"slice\",\"cycle\":%u,\"place\":%zu,\"server\":\"%s\","
 		"\"wall_ns\":%llu,\"cpu_ns\":%llu,\"requests\":%llu,\"errors\":%llu,"
 		"\"reopened\":%llu,\"connected\":%llu,\"all_ns\":%llu,\"p50_ns\":%llu,"
-		"\"p99_ns\":%llu,\"late\":%llu,\"unsent\":%llu}\n",
+		"\"p99_ns\":%llu,\"p999_ns\":%llu,\"late\":%llu,\"unsent\":%llu}\n",
 		cycle, place, load->targets[index].name, (unsigned long long)slice->wall_ns,
 		(unsigned long long)slice->cpu_ns, (unsigned long long)slice->request_count,
 		(unsigned long long)slice->error_count, (unsigned long long)slice->reopen_count,
 		(unsigned long long)slice->connect_count, (unsigned long long)slice->all_ns,
 		(unsigned long long)slice->p50_ns, (unsigned long long)slice->p99_ns,
-		(unsigned long long)slice->late_count, (unsigned long long)slice->unsent_count);
+		(unsigned long long)slice->p999_ns, (unsigned long long)slice->late_count,
+		(unsigned long long)slice->unsent_count);
 }
 
 /* What @what says of the slices of a server, without those of which it says nothing. */
@@ -215,8 +221,9 @@ struct server_summary {
 	double user_share;
 	struct summary_interval p50;
 	struct summary_interval p99; /* of slices: how much they differ */
-	struct target_slice all;     /* counts alone */
-	size_t empty_count;          /* slices without an answer */
+	struct summary_interval p999;
+	struct target_slice all; /* counts alone */
+	size_t empty_count;      /* slices without an answer */
 };
 
 static void add_slice(struct server_summary *summary, const struct target_slice *slice)
@@ -243,6 +250,7 @@ static void summarise_slices(const struct load *load, size_t index, double *valu
 	};
 	out->p50 = interval_of(load, values, collect(load, index, values, p50_us));
 	out->p99 = interval_of(load, values, collect(load, index, values, p99_us));
+	out->p999 = interval_of(load, values, collect(load, index, values, p999_us));
 	for (size_t cycle = 0; cycle < load->cycle_count; cycle++)
 		add_slice(out, slice_of(load, cycle, index));
 }
@@ -269,6 +277,7 @@ static void write_server(const struct load *load, size_t index,
 		write_times(load, index, TARGET_TIMES_MESSAGE, "times");
 		write_interval(out, "slice_p50_", "slice_p50", &summary->p50);
 		write_interval(out, "slice_p99_", "slice_p99", &summary->p99);
+		write_interval(out, "slice_p999_", "slice_p999", &summary->p999);
 	} else {
 		write_times(load, index, TARGET_TIMES_MESSAGE, "message_us");
 		write_times(load, index, TARGET_TIMES_ALL, "all_us");
@@ -362,6 +371,8 @@ static void write_time_ratios(const struct load *load, size_t a, size_t b, doubl
 	write_interval(load->out, "p50_", "p50_ratio", &ratio);
 	ratio = ratio_of(load, a, b, values, p99_us);
 	write_interval(load->out, "p99_", "p99_ratio", &ratio);
+	ratio = ratio_of(load, a, b, values, p999_us);
+	write_interval(load->out, "p999_", "p999_ratio", &ratio);
 }
 
 static void summarise_pair(const struct load *load, const struct pair *pair, double *values)

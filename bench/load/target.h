@@ -79,6 +79,7 @@ struct target_slice {
 	uint64_t unsent_count;  /* open loop: due in it, and never sent */
 	uint64_t p50_ns;        /* HTTP: of what was timed in it */
 	uint64_t p99_ns;
+	uint64_t p999_ns;
 	uint64_t all_ns; /* the median of TARGET_TIMES_ALL in it; 0 where there is none */
 };
 
