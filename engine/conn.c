@@ -181,12 +181,14 @@ static void end_draining(struct ouro_conn *conn)
 	want_recv(conn);
 }
 
-/* A peer that is reset, not waited for, must not see an orderly end. */
+/* A peer that is reset, not waited for, must not see an orderly end. One that has reset the connection
+ * itself sees nothing of it any more. */
 static void prepare_reset(struct ouro_conn *conn)
 {
 	const struct linger now = { .l_onoff = 1, .l_linger = 0 };
 
-	setsockopt(conn->recv.fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	if (conn->recv.fd >= 0 && conn->error != -ECONNRESET)
+		setsockopt(conn->recv.fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
 }
 
 /* CLOSING: ends what is in flight; when nothing is, closes the socket and frees the slot. */
@@ -196,7 +198,7 @@ static void end_closing(struct ouro_conn *conn)
 
 	if (!(conn->facts & CONN_CANCELLED)) {
 		conn->facts |= CONN_CANCELLED;
-		if ((conn->error || conn->sends_in_flight > 0) && conn->recv.fd >= 0)
+		if (conn->error || conn->sends_in_flight > 0)
 			prepare_reset(conn);
 		if (conn->recv.in_flight)
 			backend->ops->cancel(backend, &conn->recv);
