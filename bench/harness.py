@@ -212,8 +212,8 @@ def has_ouro(options):
 def own_ticks(servers):
     """CPU time of the servers, in ticks, as the kernel accounts it to them."""
     total = 0
-    for server in servers:
-        with open(f"/proc/{server.pid}/stat", encoding="ascii", errors="replace") as file:
+    for pid in [pid for server in servers for pid in server.pids()]:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
             fields = file.read().rpartition(")")[2].split()
         total += int(fields[11]) + int(fields[12])
     return total
@@ -268,7 +268,8 @@ def drive(options, servers, load_options, pairs, netns=None):
     argv = [program(options, "bench/ouro-load"), "--cycles", str(options.cycles),
             "--seed", str(options.seed), "--out", path, *load_options]
     for server in servers:
-        argv += ["--server", f"{server.name}={server.host}:{server.port},{server.pid}"]
+        argv += ["--server", f"{server.name}={server.host}:{server.port},"
+                 f"{'+'.join(map(str, server.pids()))}"]
     for a, b in pairs:
         argv += ["--pair", f"{a}/{b}"]
     argv = inside_argv(netns, argv)
@@ -313,6 +314,16 @@ def output_of(*argv):
         return ""
 
 
+def compiler_of(path):
+    """What a program was compiled with, as compilers leave it in there."""
+    try:
+        with open(path, "rb") as file:
+            found = re.search(rb"GCC: \(.*?\) [0-9.]+|clang version [0-9.]+", file.read())
+    except OSError:
+        return ""
+    return found.group().decode() if found else ""
+
+
 def environment(options):
     with open("/proc/cpuinfo", encoding="utf-8") as file:
         models = re.findall(r"model name\s*: (.*)", file.read())
@@ -326,6 +337,7 @@ def environment(options):
         "commit": commit or "none",
         "command": [os.path.relpath(sys.argv[0], ROOT), *sys.argv[1:]],
         "build": options.build,
+        "compiler": compiler_of(os.path.join(options.build, "bench", "bench-http")),
         "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
 

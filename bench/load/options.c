@@ -18,7 +18,7 @@ enum {
 
 static _Noreturn void usage(void)
 {
-	fputs("usage: ouro-load --server NAME=HOST:PORT,PID .. [--pair NAME/NAME ..]\n"
+	fputs("usage: ouro-load --server NAME=HOST:PORT,PID[+PID..] .. [--pair NAME/NAME ..]\n"
 	      "  --mode keep-alive|close  a connection for all requests (default), or for one\n"
 	      "  --mode ws                WebSocket messages, which are to come back\n"
 	      "  --mode broadcast         messages to all subscribers of a topic\n"
@@ -62,7 +62,21 @@ static unsigned long number(const char *text, unsigned long min, unsigned long m
 	return value;
 }
 
-/* Cuts `NAME=HOST:PORT,PID`. The argument is the program's own to write to. */
+static void add_pids(struct target_options *opt, char *list)
+{
+	char *next;
+
+	for (; list; list = next) {
+		next = strchr(list, '+');
+		if (next)
+			*next++ = '\0';
+		if (opt->pid_count == TARGET_PROCESSES_MAX)
+			usage();
+		opt->pids[opt->pid_count++] = (pid_t)number(list, 1, 1ul << 30);
+	}
+}
+
+/* Cuts `NAME=HOST:PORT,PID+PID..`. The argument is the program's own to write to. */
 static void add_server(struct load *load, char *arg)
 {
 	char *host = strchr(arg, '=');
@@ -78,7 +92,7 @@ static void add_server(struct load *load, char *arg)
 	opt->name = arg;
 	opt->host = host;
 	opt->port = (uint16_t)number(port, 1, 65535);
-	opt->pid = (pid_t)number(pid, 1, 1ul << 30);
+	add_pids(opt, pid);
 }
 
 static void add_pair(struct load *load, char *arg)
@@ -354,6 +368,7 @@ void load_options_parse(struct load *load, int argc, char **argv)
 		load->targets[i].name = named.name;
 		load->targets[i].host = named.host;
 		load->targets[i].port = named.port;
-		load->targets[i].pid = named.pid;
+		memcpy(load->targets[i].pids, named.pids, sizeof(named.pids));
+		load->targets[i].pid_count = named.pid_count;
 	}
 }

@@ -77,15 +77,25 @@ int target_connect(const struct target *target)
 	return fd;
 }
 
+/* CPU time of all threads of all of its processes. */
+static uint64_t cpu_now_ns(const struct target *target)
+{
+	uint64_t ns = 0;
+
+	for (unsigned i = 0; i < target->opt->pid_count; i++)
+		ns += clock_ns(target->cpu_clocks[i]);
+	return ns;
+}
+
 uint64_t target_cpu_at_rest(const struct target *target)
 {
 	struct timespec pause = { .tv_nsec = REST_PAUSE_NS };
-	uint64_t cpu_ns = clock_ns(target->cpu_clock);
+	uint64_t cpu_ns = cpu_now_ns(target);
 
 	for (int i = 0; i < REST_PAUSES_MAX; i++) {
 		uint64_t before = cpu_ns;
 		nanosleep(&pause, NULL);
-		cpu_ns = clock_ns(target->cpu_clock);
+		cpu_ns = cpu_now_ns(target);
 		if (cpu_ns == before)
 			break;
 	}
@@ -105,12 +115,13 @@ void target_drive(struct target *target, uint64_t slice_ns, struct target_slice 
 	memset(target->slice.errors, 0, sizeof(target->slice.errors));
 }
 
-int target_ticks(const struct target *target, struct target_ticks *out)
+/* Adds the ticks of one process to @out. */
+static int add_ticks(pid_t pid, struct target_ticks *out)
 {
 	char path[64];
 	char line[1024];
 
-	snprintf(path, sizeof(path), "/proc/%ld/stat", (long)target->opt->pid);
+	snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
 	FILE *file = fopen(path, "re");
 	if (!file)
 		return -errno;
@@ -123,9 +134,19 @@ int target_ticks(const struct target *target, struct target_ticks *out)
 	if (!at)
 		return -EPROTO;
 	char *end;
-	out->user = strtoull(at, &end, 10);
-	out->system = strtoull(end, NULL, 10);
+	out->user += strtoull(at, &end, 10);
+	out->system += strtoull(end, NULL, 10);
 	return 0;
+}
+
+int target_ticks(const struct target *target, struct target_ticks *out)
+{
+	int err = 0;
+
+	*out = (struct target_ticks){ 0 };
+	for (unsigned i = 0; !err && i < target->opt->pid_count; i++)
+		err = add_ticks(target->opt->pids[i], out);
+	return err;
 }
 
 uint64_t target_response_len(const struct target *target)
@@ -154,9 +175,11 @@ static int open_target(struct target *target, const char **what)
 	if (inet_pton(AF_INET, target->opt->host, &target->addr.sin_addr) != 1)
 		return -EINVAL;
 	*what = "process";
-	err = -clock_getcpuclockid(target->opt->pid, &target->cpu_clock);
-	if (err)
-		return err;
+	for (unsigned i = 0; i < target->opt->pid_count; i++) {
+		err = -clock_getcpuclockid(target->opt->pids[i], &target->cpu_clocks[i]);
+		if (err)
+			return err;
+	}
 	*what = "epoll";
 	target->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	return target->epoll_fd < 0 ? -errno : target->ops->open(target, what);

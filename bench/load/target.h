@@ -1,5 +1,5 @@
-/* One server under load: its connections, what is in flight on them and the CPU time its process
- * takes. Only the target whose slice it is sends anything. */
+/* One server under load: its connections, what is in flight on them and the CPU time its processes
+ * take. Only the target whose slice it is sends anything. */
 #ifndef OURO_BENCH_LOAD_TARGET_H
 #define OURO_BENCH_LOAD_TARGET_H
 
@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+
+enum { TARGET_PROCESSES_MAX = 64 };
 
 /* What HTTP asks for. */
 enum target_request {
@@ -34,10 +36,11 @@ enum target_kind {
 
 struct target_options {
 	const char *name;
-	const char *host; /* dotted IPv4 address */
-	const char *path; /* of every request; of the WebSockets that echo */
-	uint16_t port;    /* where the server listens */
-	pid_t pid;        /* whose CPU time counts; all its threads */
+	const char *host;                 /* dotted IPv4 address */
+	const char *path;                 /* of every request; of the WebSockets that echo */
+	uint16_t port;                    /* where the server listens */
+	pid_t pids[TARGET_PROCESSES_MAX]; /* whose CPU time counts; all their threads */
+	unsigned pid_count;
 	enum target_kind kind;
 	unsigned connection_count; /* in use at the same time */
 	unsigned pipeline;         /* requests or messages at once, on a connection or to a topic */

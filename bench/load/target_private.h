@@ -30,7 +30,7 @@ struct target {
 	const struct target_ops *ops;
 	const struct target_options *opt;
 	struct sockaddr_in addr;
-	clockid_t cpu_clock;
+	clockid_t cpu_clocks[TARGET_PROCESSES_MAX]; /* of each process */
 	int epoll_fd;
 	uint64_t response_len;
 	unsigned told; /* bits of the kinds of errors that were told, where they are tolerated */

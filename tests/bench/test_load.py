@@ -114,12 +114,12 @@ class Load(unittest.TestCase):
         self.addCleanup(peer.stop)
         return *self.load_peer(peer, *options), peer
 
-    def load_peer(self, peer, *options):
+    def load_peer(self, peer, *options, pids=None):
         with tempfile.NamedTemporaryFile("r", suffix=".jsonl") as file:
             done = subprocess.run(
-                [LOAD, "--server", f"peer=127.0.0.1:{peer.port},{os.getpid()}", "--connections",
-                 "1", "--cycles", "1", "--warmup", "0", "--slice-ms", "500", "--out", file.name,
-                 *options], capture_output=True, text=True, timeout=60, check=False)
+                [LOAD, "--server", f"peer=127.0.0.1:{peer.port},{pids or os.getpid()}",
+                 "--connections", "1", "--cycles", "1", "--warmup", "0", "--slice-ms", "500",
+                 "--out", file.name, *options], capture_output=True, text=True, timeout=60, check=False)
             lines = [json.loads(line) for line in file]
         found = [line for line in lines if line["kind"] == "server"]
         return done.returncode, done.stderr, found[0] if found else None
@@ -132,6 +132,27 @@ class Load(unittest.TestCase):
         self.assertEqual(sum(server["errors"].values()), 0)
         self.assertEqual(server["times"]["loop"], "closed")
         self.assertEqual(server["times"]["count"], server["requests"])
+
+    def test_cpu_time_of_all_processes_counts(self):
+        peer = Peer(lambda *_: HELLO)
+        self.addCleanup(peer.stop)
+        with subprocess.Popen(["sleep", "60"]) as idle:
+            self.addCleanup(idle.kill)
+            _, _, alone = self.load_peer(peer, pids=f"{idle.pid}")
+            _, _, both = self.load_peer(peer, pids=f"{idle.pid}+{os.getpid()}")
+            idle.kill()
+        self.assertEqual(alone["cpu_us"], 0)
+        self.assertGreater(both["cpu_us"], 0)
+
+    def test_processes_that_are_not_there_are_refused(self):
+        peer = Peer(lambda *_: HELLO)
+        self.addCleanup(peer.stop)
+        for pids, words in ((f"{os.getpid()}+999999999", "process"), (f"{os.getpid()}+", "usage"),
+                            ("+".join(["1"] * 65), "usage")):
+            with self.subTest(pids=pids):
+                status, said, _ = self.load_peer(peer, pids=pids)
+                self.assertNotEqual(status, 0)
+                self.assertIn(words, said)
 
     def test_a_wrong_answer_ends_the_run(self):
         status, said, server, _ = self.load(lambda number, _: WRONG if number == 5 else HELLO)
