@@ -1,8 +1,10 @@
-// What the head of a response costs, written with the date there already, beside what one would
-// write first: snprintf and strftime. Its cases are called naive_..
+// What the head of a response costs, written with the date there already, or copied from the cache of
+// those that were written, beside what one would write first: snprintf and strftime. Its cases are called
+// naive_..
 extern "C" {
 #include "proto/date.h"
 #include "proto/http1_write.h"
+#include "server/head_cache.h"
 }
 
 #include <benchmark/benchmark.h>
@@ -30,6 +32,27 @@ void write_head(benchmark::State &state)
 		benchmark::DoNotOptimize(ouro_http1_write_head(&head, out, sizeof(out)));
 		benchmark::ClobberMemory();
 	}
+}
+
+void cached_head(benchmark::State &state)
+{
+	static struct ouro_head_cache cache;
+	struct ouro_common_head head = {};
+	char date[OURO_DATE_BYTES], out[OURO_HEAD_CACHE_BYTES_MAX];
+	size_t len = 0;
+
+	ouro_date_format(kNow, date);
+	head.status = 200;
+	head.content_type = { kType, sizeof(kType) - 1 };
+	head.content_length = 13;
+	for (auto _ : state) {
+		benchmark::DoNotOptimize(head);
+		len = ouro_head_cache_write(&cache, &head, date, kNow, out);
+		benchmark::DoNotOptimize(len);
+		benchmark::ClobberMemory();
+	}
+	if (len == 0)
+		state.SkipWithError("the head is not kept");
 }
 
 void format_date(benchmark::State &state)
@@ -68,6 +91,7 @@ void naive_head(benchmark::State &state)
 }
 
 BENCHMARK(write_head);
+BENCHMARK(cached_head);
 BENCHMARK(format_date);
 BENCHMARK(naive_head);
 

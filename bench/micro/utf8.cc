@@ -1,21 +1,34 @@
-// What it costs to check that text is UTF-8: ASCII, characters of two, three and four bytes.
+// What it costs to check that text is UTF-8: ASCII, characters of two, three and four bytes, a mixture.
 extern "C" {
 #include "ws/utf8.h"
 }
 
-#include <benchmark/benchmark.h>
-#include <string>
+#include "texts.h"
 
 namespace
 {
 
-// Text of whole characters, of at least as many bytes as are asked for.
-void check(benchmark::State &state, const std::string &unit)
+const std::map<std::string, std::string> kUnits = {
+	{ "ascii", "only ascii here " },
+	{ "two_bytes", "\xce\xba" },
+	{ "mixed", "\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5 and more" },
+	{ "cjk", "\xe6\xbc\xa2" },
+	{ "emoji", "\xf0\x9f\x98\x80" },
+};
+const size_t kSizes[] = { 20, 1024, 65536 };
+
+// Of whole characters, of at least @size bytes.
+std::string text_of(const std::string &unit, size_t size)
 {
 	std::string text;
 
-	while (text.size() < static_cast<size_t>(state.range(0)))
+	while (text.size() < size)
 		text += unit;
+	return text;
+}
+
+void check(benchmark::State &state, const std::string &text)
+{
 	for (auto _ : state) {
 		uint8_t at = OURO_WS_UTF8_WHOLE;
 
@@ -27,11 +40,22 @@ void check(benchmark::State &state, const std::string &unit)
 	state.SetBytesProcessed(static_cast<int64_t>(state.iterations() * text.size()));
 }
 
-BENCHMARK_CAPTURE(check, ascii, std::string("ascii"))->Arg(20)->Arg(1024)->Arg(65536);
-BENCHMARK_CAPTURE(check, two_bytes, std::string("\xce\xba"))->Arg(20)->Arg(1024)->Arg(65536);
-BENCHMARK_CAPTURE(check, cjk, std::string("\xe6\xbc\xa2"))->Arg(20)->Arg(1024)->Arg(65536);
-BENCHMARK_CAPTURE(check, emoji, std::string("\xf0\x9f\x98\x80"))->Arg(20)->Arg(1024)->Arg(65536);
-
 } // namespace
 
-BENCHMARK_MAIN();
+int main(int argc, char **argv)
+{
+	std::map<std::string, std::string> texts;
+
+	for (const auto &[name, unit] : kUnits)
+		for (size_t size : kSizes) {
+			std::string text = text_of(unit, size);
+			std::string of = name + "/" + std::to_string(size);
+
+			texts["check." + name + "." + std::to_string(size)] = text;
+			benchmark::RegisterBenchmark(("check/" + of).c_str(),
+						     [text](benchmark::State &state) {
+							     check(state, text);
+						     });
+		}
+	return run_or_print(argc, argv, texts);
+}

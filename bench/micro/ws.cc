@@ -1,4 +1,4 @@
-// What a WebSocket costs: masking, checking text, frames received and echoed, beside plain wslay,
+// What a WebSocket costs: masking, frames received and echoed, beside plain wslay,
 // which does the same through its own buffers. Its cases are called wslay_..
 extern "C" {
 #define _Atomic(type) type
@@ -6,7 +6,6 @@ extern "C" {
 #include "ws/frame.h"
 #include "ws/mask.h"
 #include "ws/session.h"
-#include "ws/utf8.h"
 #undef _Atomic
 }
 
@@ -65,21 +64,6 @@ void mask(benchmark::State &state, uint32_t (*fn)(void *, size_t, uint32_t))
 	}
 	state.SetBytesProcessed(static_cast<int64_t>(state.iterations()) *
 				static_cast<int64_t>(len));
-}
-
-void utf8(benchmark::State &state, const std::string &unit)
-{
-	std::string text;
-
-	while (text.size() < static_cast<size_t>(state.range(0)))
-		text += unit;
-	for (auto _ : state) {
-		uint8_t at = OURO_WS_UTF8_WHOLE;
-
-		benchmark::DoNotOptimize(ouro_ws_utf8_feed(&at, text.data(), text.size()));
-	}
-	state.SetBytesProcessed(static_cast<int64_t>(state.iterations()) *
-				static_cast<int64_t>(text.size()));
 }
 
 // A stream whose output goes nowhere, as fast as that can be.
@@ -292,10 +276,6 @@ void mask_offsets(benchmark::internal::Benchmark *bench)
 BENCHMARK_CAPTURE(mask, best, ouro_ws_mask)->Apply(mask_sizes)->Apply(mask_offsets);
 BENCHMARK_CAPTURE(mask, portable, ouro_ws_mask_portable)->Apply(mask_sizes);
 BENCHMARK_CAPTURE(mask, bytes, mask_bytes)->Args({ 20, 0 })->Args({ 1024, 0 });
-BENCHMARK_CAPTURE(utf8, ascii, std::string("only ascii here "))->Arg(20)->Arg(1024)->Arg(65536);
-BENCHMARK_CAPTURE(utf8, greek, std::string("\xce\xba\xe1\xbd\xb9\xcf\x83\xce\xbc\xce\xb5"))
-	->Arg(1024)
-	->Arg(65536);
 BENCHMARK(receive);
 BENCHMARK_CAPTURE(echo, 20, kPayloadBytes, 1);
 BENCHMARK_CAPTURE(echo, 20_by_32, kPayloadBytes, 32);
