@@ -1,6 +1,8 @@
 /* UTF-8: see ws/utf8.h. */
 #include "ws/utf8.h"
 
+#include "ws/utf8_vector.h"
+
 #include <assert.h>
 #include <string.h>
 
@@ -42,7 +44,11 @@ static const uint8_t leads[64] = {
 	IMPOSSIBLE,
 };
 
-enum { BLOCK_WORDS = 4, BLOCK_BYTES = BLOCK_WORDS * 8 };
+enum {
+	BLOCK_WORDS = 4,
+	BLOCK_BYTES = BLOCK_WORDS * 8,
+	PASS_BYTES_MIN = 64, /* what is shorter takes longer by vectors */
+};
 
 #define HIGH_BITS 0x8080808080808080u
 
@@ -88,15 +94,11 @@ static uint8_t step(uint8_t state, unsigned char byte)
 	return byte < 0xc0 ? IMPOSSIBLE : leads[byte - 0xc0];
 }
 
-bool ouro_ws_utf8_feed(uint8_t *state, const char *data, size_t len)
+/* Goes on from *@state over the bytes from @at to @end. As ouro_ws_utf8_feed(). */
+static inline bool feed_bytes(uint8_t *state, const unsigned char *at, const unsigned char *end)
 {
-	const unsigned char *at = (const unsigned char *)data, *end;
 	uint8_t now = *state;
 
-	assert(now < STATE_COUNT);
-	if (len == 0)
-		return true; /* @data may be NULL then */
-	end = at + len;
 	while (at < end) {
 		if (now == WHOLE && *at < 0x80) {
 			const unsigned char *next = skip_ascii(at, end);
@@ -110,4 +112,25 @@ bool ouro_ws_utf8_feed(uint8_t *state, const char *data, size_t len)
 	}
 	*state = now;
 	return true;
+}
+
+/* Vectors begin with a character, and leave what is wrong to others. */
+static bool feed_blocks(uint8_t *state, const unsigned char *at, const unsigned char *end)
+{
+	for (; *state != WHOLE; at++)
+		if (!feed_bytes(state, at, at + 1))
+			return false;
+	at += ouro_ws_utf8_pass(at, (size_t)(end - at));
+	return feed_bytes(state, at, end);
+}
+
+bool ouro_ws_utf8_feed(uint8_t *state, const char *data, size_t len)
+{
+	const unsigned char *at = (const unsigned char *)data;
+
+	assert(*state < STATE_COUNT);
+	if (len == 0)
+		return true; /* @data may be NULL then */
+	return len < PASS_BYTES_MIN ? feed_bytes(state, at, at + len)
+				    : feed_blocks(state, at, at + len);
 }

@@ -2,6 +2,7 @@
 #include "ws/utf8.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -111,6 +112,125 @@ Test(ws_utf8, a_bad_byte_anywhere_among_ascii)
 			free(text);
 		}
 	}
+}
+
+/* Blocks are passed over by vectors: two bytes of all kinds, and a third, around the end of the first one,
+ * behind ASCII and behind characters that may still be open there. */
+Test(ws_utf8, every_pair_where_blocks_meet)
+{
+	static const unsigned char thirds[] = { 'a', 0x80, 0x9f, 0xbf, 0xc3, 0xff };
+	static const char *const fillings[] = { "a", "\xc3\xbc", "\xe6\xbc\xa2",
+						"\xf0\x9f\x98\x80" };
+	unsigned char text[80];
+
+	for (uint32_t n = 0; n < 1 << 16; n++) {
+		size_t at = 29 + n % 5, third = n / 5 % sizeof(thirds), filling = n / 30 % 4;
+		size_t step = strlen(fillings[filling]);
+
+		if ((n >> 8) < 0x80 && (n & 0xff) < 0x80)
+			continue;
+		for (size_t i = 0; i + step <= sizeof(text); i += step)
+			memcpy(text + i, fillings[filling], step);
+		/* From a character on. */
+		at -= at % step;
+		text[at] = (unsigned char)(n >> 8);
+		text[at + 1] = (unsigned char)n;
+		text[at + 2] = thirds[third];
+		memset(text + at + 3, 'a', sizeof(text) - at - 3);
+		expect_same(text, sizeof(text));
+	}
+}
+
+static uint32_t next_random(uint32_t *state)
+{
+	*state = *state * 1664525u + 1013904223u;
+	return *state >> 8;
+}
+
+/* Text of characters of all lengths, which is right, and then with one byte that is another. */
+Test(ws_utf8, random_text_with_and_without_a_fault)
+{
+	static const char *const characters[] = {
+		"a",
+		"z",
+		"\xc3\xbc",
+		"\xdf\xbf",
+		"\xe0\xa0\x80",
+		"\xe6\xbc\xa2",
+		"\xed\x9f\xbf",
+		"\xef\xbf\xbf",
+		"\xf0\x90\x80\x80",
+		"\xf4\x8f\xbf\xbf",
+		"0123456789abcdef0123456789abcdef",
+	};
+	size_t count = sizeof(characters) / sizeof(characters[0]);
+	uint32_t random = 1;
+
+	for (int round = 0; round < 20000; round++) {
+		size_t wanted = 1 + next_random(&random) % 300, len = 0;
+		unsigned char *text = malloc(wanted + 32);
+
+		/* Few kinds at a time, so that there are long runs of each. */
+		uint32_t first = next_random(&random), kinds = 1 + next_random(&random) % 4;
+		while (len < wanted) {
+			const char *one =
+				characters[(first + next_random(&random) % kinds) % count];
+
+			memcpy(text + len, one, strlen(one));
+			len += strlen(one);
+		}
+		expect_same(text, len);
+		text[next_random(&random) % len] = (unsigned char)next_random(&random);
+		expect_same(text, len);
+		/* What is behind the end is none of its business. */
+		expect_same(text, len - next_random(&random) % len);
+		free(text);
+	}
+}
+
+/* A fault in any place of a long text is found, whatever is before and behind it. */
+Test(ws_utf8, a_fault_anywhere_in_a_long_text)
+{
+	static const char *const faults[] = {
+		"\x80",
+		"\xbf",
+		"\xc0\x80",
+		"\xc1\xbf",
+		"\xc3",
+		"\xe0\x9f\xbf",
+		"\xe0\xa0",
+		"\xed\xa0\x80",
+		"\xed\xbf\xbf",
+		"\xf0\x8f\xbf\xbf",
+		"\xf0\x90\x80",
+		"\xf4\x90\x80\x80",
+		"\xf5\x80\x80\x80",
+		"\xf8\x88\x80\x80\x80",
+		"\xfe",
+		"\xff",
+		"\xc3\xbc\xbc",
+		"\xe6\xbc\xa2\xa2",
+		"\xf0\x9f\x98\x80\x80",
+	};
+
+	for (size_t fault = 0; fault < sizeof(faults) / sizeof(faults[0]); fault++)
+		for (size_t before = 0; before < 140; before++)
+			for (size_t wide = 0; wide < 2; wide++) {
+				char text[400];
+				size_t len = 0;
+				uint8_t state = OURO_WS_UTF8_WHOLE;
+
+				while (len < before)
+					len += (size_t)sprintf(text + len, "%s",
+							       wide ? "\xe6\xbc\xa2" : "a");
+				len += (size_t)sprintf(text + len, "%s", faults[fault]);
+				while (len < 300)
+					len += (size_t)sprintf(text + len, "%s",
+							       wide ? "\xe6\xbc\xa2" : "a");
+				cr_expect_not(ouro_ws_utf8_feed(&state, text, len),
+					      "fault %zu at %zu", fault, before);
+				expect_same((unsigned char *)text, len);
+			}
 }
 
 Test(ws_utf8, nothing_changes_nothing)
