@@ -15,6 +15,7 @@ import sys
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 RESULTS = os.path.join(ROOT, "bench", "results")
 COMMIT_DIGITS = 12
+COLUMNS = 160
 
 
 def folder_of(env):
@@ -46,10 +47,23 @@ def without_slices(node, path, slices):
             if key != "slices"}
 
 
+def json_text(node, indent=""):
+    """@node on one line where that is short, and else with a line for each of its parts."""
+    text = json.dumps(node)
+    if len(indent) + len(text) <= COLUMNS or not isinstance(node, (dict, list)):
+        return text
+    inner = indent + " "
+    if isinstance(node, dict):
+        parts = [f"{json.dumps(key)}: {json_text(value, inner)}" for key, value in node.items()]
+    else:
+        parts = [json_text(value, inner) for value in node]
+    begin, end = "{}" if isinstance(node, dict) else "[]"
+    return f"{begin}\n{inner}" + f",\n{inner}".join(parts) + f"\n{indent}{end}"
+
+
 def write_json(path, data):
     with open(path, "w", encoding="utf-8") as file:
-        json.dump(portable(data), file, indent=1)
-        file.write("\n")
+        file.write(json_text(portable(data)) + "\n")
 
 
 def draw(folder, what):
