@@ -14,14 +14,14 @@ build_libs=(liburing-dev=2.3 libllhttp-dev=9.2.1~ libwslay-dev=1.1.1 libpcre2-de
 	libyyjson-dev=0.8 libssl-dev=3.0 zlib1g-dev=1:1.2.11 libbrotli-dev=1.0.9
 	libzstd-dev=1.4.4 libhiredis-dev=0.14)
 bench_tools=(wrk apache2-utils nghttp2-client python3 curl g++ libbenchmark-dev libboost-context-dev
-	iproute2 python3-matplotlib strace)
+	libuv1-dev iproute2 python3-matplotlib strace)
 # Servers that are measured beside ouro. Debian's nginx has WebDAV, which nginx-light had not always.
 bench_services=(nginx h2o lighttpd)
 bench_peers=("${bench_services[@]}" libmicrohttpd-dev)
 test_tools=("${bench_tools[@]}" clang llvm clang-format libcriterion-dev valgrind)
 # Tests that need one of these are skipped, and say so, where it cannot be had. redis-tools has the
 # server's program too, and other than redis-server starts none for the machine.
-test_extras=(chromium libuv1-dev libpq-dev postgresql redis-tools)
+test_extras=(chromium libpq-dev postgresql redis-tools)
 # What Debian 12 lacks, and all that may ever come to it from Debian 13.
 wanted_of_trixie=(libllhttp-dev=9.2.1~ libyyjson-dev=0.8)
 from_trixie=(libllhttp-dev libllhttp9.2 libyyjson-dev libyyjson0)
