@@ -102,15 +102,25 @@ class Hold:
     def __init__(self, options, server, kind, path, *message):
         self.process = subprocess.Popen(
             [program(options, "bench/ouro-hold"), f"127.0.0.1:{server.port}", kind, path, *message],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             preexec_fn=lambda: os.sched_setaffinity(0, {LOAD_CPU}))
 
+    def fail(self):
+        """Says what ouro-hold has said, which ends then."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(1)
+        self.process.kill()
+        raise Failure(self.process.stderr.read().strip() or "connections could not be held")
+
     def ask(self, count):
-        self.process.stdin.write(f"{count}\n")
-        self.process.stdin.flush()
+        try:
+            self.process.stdin.write(f"{count}\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            self.fail()
         answer = self.process.stdout.readline().split()
         if len(answer) != 4 or answer[0] != str(count):
-            raise Failure("connections could not be held")
+            self.fail()
         return int(answer[2])
 
     def open(self, count):
@@ -135,8 +145,9 @@ class Hold:
         """Fails if a connection has not stayed open."""
         self.process.stdin.close()
         if self.process.wait():
-            raise Failure("a connection that was held did not stay open")
+            self.fail()
         self.process.stdout.close()
+        self.process.stderr.close()
 
     def __enter__(self):
         return self
