@@ -152,7 +152,7 @@ int main(int argc, char **argv)
 				  handle, NULL, MHD_OPTION_SOCK_ADDR, &address,
 				  MHD_OPTION_NOTIFY_COMPLETED, on_done, NULL,
 				  MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
-				  MHD_OPTION_CONNECTION_LIMIT, 16384u,
+				  MHD_OPTION_CONNECTION_LIMIT, (unsigned)sysconf(_SC_OPEN_MAX),
 				  MHD_OPTION_LISTEN_BACKLOG_SIZE, 4096u, MHD_OPTION_ARRAY,
 				  threads > 1 ? pool : pool + 1, MHD_OPTION_END);
 	if (!daemon)
