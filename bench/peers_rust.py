@@ -27,7 +27,7 @@ RUST_PEERS = [
         "no HTTP but for the end of a head, the path and Connection; no timeouts"), shared=["raw.rs"]),
     RustPeer("hyper", "hyper 1.12.0", note="30 s for a head and no other timeout"),
     RustPeer("axum", "axum 0.8.9", note="no timeouts, of which it has none by itself"),
-    RustPeer("actix", "actix-web 4.18.1"),
+    RustPeer("actix", "actix-web 4.18.1", note="60 s for the next request, instead of its 5"),
     RustPeer("rocket", "rocket 0.5.2"),
     RustPeer("ruststd", "Rust's standard library", PAGES, (
         "a thread for each connection; as little HTTP as tokio"), shared=["raw.rs"]),

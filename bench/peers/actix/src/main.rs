@@ -2,6 +2,7 @@
 use actix_web::{App, HttpResponse, HttpServer, web};
 use bytes::Bytes;
 use std::env;
+use std::time::Duration;
 
 const TEXT: &str = "text/plain; charset=utf-8";
 static LARGE: [u8; 65536] = [b'x'; 65536];
@@ -39,6 +40,7 @@ fn main() -> std::io::Result<()> {
         })
         .workers(threads)
         .tcp_nodelay(true)
+        .keep_alive(Duration::from_secs(60))
         .bind(address)?;
         println!("listening {}", server.addrs()[0].port());
         server.run().await
