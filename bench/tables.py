@@ -504,11 +504,14 @@ TABLES = {
     "table ratios": Table(table_ratios,
                           "rates of ours by each peer's; as published, the peer's by Hyperlane's"),
     "table microseconds": Table(table_microseconds, MICROSECONDS),
+    "table charts": CHARTS,
     "micro source": SOURCE,
     "micro": Table(micro, "nanoseconds of each case, median (least - most), ours and peers'",
                    "UNIT"),
+    "micro charts": CHARTS,
     "micro verdicts": VERDICTS,
     "memory source": SOURCE,
+    "memory charts": CHARTS,
     "memory": Table(memory, "bytes for each idle connection, by slope"),
 }
 
