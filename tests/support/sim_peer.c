@@ -93,8 +93,8 @@ void sim_end_socket(struct sim_peer *socket)
 {
 	socket->closed = true;
 	/* A socket closed with input unread, or told to, resets; what the peer has not read by
-	 * then is lost to it. */
-	if (socket->linger_zero || socket->inbound.len > 0)
+	 * then is lost to it. One that was reset sends nothing more, and its peer sees no end. */
+	if (socket->linger_zero || socket->peer_reset || socket->inbound.len > 0)
 		be_reset(socket);
 	else
 		socket->saw_end = true;
