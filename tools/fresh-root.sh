@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Checks that ./dev works on a machine that has nothing: makes a minimal Debian 12 or 13 in a
 # scratch directory, clones this checkout's last commit into it and runs `./dev demo`,
-# `./dev test` or both there. Needs root and debootstrap; takes about 2 GB while it runs.
+# `./dev test` or both there; or "bench", `./dev bench peers` with those that are packages. Needs root
+# and debootstrap; takes about 2 GB while it runs.
 #
-# usage: tools/fresh-root.sh 12|13 [demo|test]
+# usage: tools/fresh-root.sh 12|13 [demo|test|bench]
 #
 # MIRROR is where packages come from, by default from where this machine's come.
 set -euo pipefail
@@ -17,11 +18,11 @@ if [[ ${1:-} != --inside ]]; then
 	case ${1:-} in
 	12) suite=bookworm ;;
 	13) suite=trixie ;;
-	*) die "usage: tools/fresh-root.sh 12|13 [demo|test]" ;;
+	*) die "usage: tools/fresh-root.sh 12|13 [demo|test|bench]" ;;
 	esac
 	case ${2:-} in
-	"" | demo | test) ;;
-	*) die "usage: tools/fresh-root.sh 12|13 [demo|test]" ;;
+	"" | demo | test | bench) ;;
+	*) die "usage: tools/fresh-root.sh 12|13 [demo|test|bench]" ;;
 	esac
 	((EUID == 0)) || die "needs root"
 	command -v debootstrap >/dev/null || die "needs debootstrap (apt-get install debootstrap)"
@@ -88,6 +89,17 @@ run_demo() {
 	[[ $line == "HTTP/1.1 200 "* ]] || die "that is not what it should answer"
 }
 
+# Servers of others are installed for it, none of which may run for the machine.
+run_bench() {
+	local log=$root.log
+	(enter ./dev bench peers nginx h2o lighttpd libmicrohttpd --quick --part cpu \
+		--only "keep-alive 64") >"$log" 2>&1 || { tail -n 40 "$log" >&2; die "./dev bench failed"; }
+	! grep '^skipped:' "$log" >&2 || die "a peer is missing"
+	! grep -xE 'nginx|h2o|lighttpd' "$root"/proc/[0-9]*/comm >&2 || die "a server was left running"
+	grep -E 'CPU/request|^results' "$log" >&2
+	say "./dev bench took $SECONDS s since the start"
+}
+
 mount --make-rprivate /
 nice debootstrap --variant=minbase "$suite" "$root" "$mirror" >"$root.log" 2>&1 || {
 	tail -n 20 "$root.log" >&2
@@ -103,13 +115,17 @@ say "$(enter sh -c '. /etc/os-release; echo $PRETTY_NAME'), from $mirror," \
 	"commit $(git -c safe.directory='*' -C "$root/root/ouro" rev-parse --short HEAD)"
 
 for run in $runs; do
-	if [[ $run == demo ]]; then
+	case $run in
+	demo)
 		run_demo
 		# The second time, nothing is left to install or build.
 		run_demo
-	else
+		;;
+	bench) run_bench ;;
+	test)
 		(enter ./dev test)
 		say "./dev test took $SECONDS s since the start"
-	fi
+		;;
+	esac
 done
 say "all is well"
