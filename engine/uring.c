@@ -17,6 +17,7 @@
 enum {
 	GENERATION_SHIFT = 48,
 	COMPLETION_BATCH = 128,
+	CANCEL_AGAIN_NS = 1000000,
 };
 
 #define ADDRESS_MASK ((UINT64_C(1) << GENERATION_SHIFT) - 1)
@@ -26,7 +27,8 @@ enum {
 #define DATA_TIMEOUT UINT64_C(2)
 #define DATA_TIMEOUT_UPDATE UINT64_C(4)
 #define DATA_WAKE UINT64_C(6)
-#define DATA_SPECIAL_MAX UINT64_C(6)
+#define DATA_CANCEL UINT64_C(8)
+#define DATA_SPECIAL_MAX UINT64_C(8)
 
 static struct ouro_uring *uring_of(struct ouro_backend *backend)
 {
@@ -272,23 +274,48 @@ static enum ouro_submit uring_submit(struct ouro_backend *backend, struct ouro_o
 	return submitted;
 }
 
+static void queue_cancel(struct ouro_uring *uring, const struct ouro_op *op)
+{
+	struct io_uring_sqe *sqe = get_sqe(uring);
+
+	io_uring_prep_cancel64(sqe, op_data(op), 0);
+	if (uring->has_cancel_skip)
+		sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
+	io_uring_sqe_set_data64(sqe, DATA_CANCEL);
+}
+
 static void uring_cancel(struct ouro_backend *backend, struct ouro_op *op)
 {
 	struct ouro_uring *uring = uring_of(backend);
-	struct io_uring_sqe *sqe;
 
 	assert(op->in_flight);
 	if (ouro_op_list_remove(&backend->starved, op)) {
 		ouro_backend_finish_later(backend, op, -ECANCELED);
 		return;
 	}
+	if (!op->cancelled)
+		ouro_op_list_push(&uring->cancelled, op);
 	op->cancelled = true;
-	/* Not finding it means that its final completion is on its way. */
-	sqe = get_sqe(uring);
-	io_uring_prep_cancel64(sqe, op_data(op), 0);
-	if (uring->has_cancel_skip)
-		sqe->flags |= IOSQE_CQE_SKIP_SUCCESS;
-	io_uring_sqe_set_data64(sqe, DATA_IGNORE);
+	queue_cancel(uring, op);
+}
+
+/* An operation that is not found when it is to be cancelled has ended, which is nearly always so, or is on
+ * its way from one list of the kernel's to another, behind which it may block a worker for as long as the peer
+ * takes nothing. So those that have not ended are asked again, with pauses. When to wake for that. */
+static uint64_t repeat_cancels(struct ouro_uring *uring, uint64_t deadline_ns)
+{
+	struct ouro_clock now;
+
+	uring->cancel_missed = uring->cancelled.first != NULL;
+	if (!uring->cancel_missed)
+		return deadline_ns;
+	ouro_backend_read_real_clock(&uring->base, &now);
+	if (now.monotonic_ns >= uring->cancel_again_ns) {
+		for (struct ouro_op *op = uring->cancelled.first; op; op = op->next)
+			queue_cancel(uring, op);
+		uring->cancel_again_ns = now.monotonic_ns + CANCEL_AGAIN_NS;
+	}
+	return deadline_ns < uring->cancel_again_ns ? deadline_ns : uring->cancel_again_ns;
 }
 
 /* The buffer a completion brought, with one reference; NULL where it brought none. */
@@ -363,6 +390,8 @@ static void complete_op(struct ouro_uring *uring, uint64_t data, int32_t result,
 		ouro_buf_unref(take_buf(uring, result, flags));
 		return;
 	}
+	if (op->cancelled && !(flags & IORING_CQE_F_MORE))
+		ouro_op_list_remove(&uring->cancelled, op);
 	switch ((enum ouro_op_kind)op->kind) {
 	case OURO_OP_RECV:
 	case OURO_OP_RECV_ONCE:
@@ -395,6 +424,8 @@ static void complete(struct ouro_uring *uring, const struct io_uring_cqe *cqe)
 		complete_op(uring, cqe->user_data, cqe->res, cqe->flags);
 	else if (cqe->user_data == DATA_WAKE)
 		uring->wake_armed = false;
+	else if (cqe->user_data == DATA_CANCEL)
+		uring->cancel_missed |= cqe->res < 0 && uring->cancelled.first;
 	else if (cqe->user_data == DATA_TIMEOUT ||
 		 (cqe->user_data == DATA_TIMEOUT_UPDATE && cqe->res < 0))
 		/* Fired, or it fired before it could be moved: the next wait arms a new one. */
@@ -472,6 +503,8 @@ static int uring_wait(struct ouro_backend *backend, uint64_t deadline_ns)
 	struct ouro_uring *uring = uring_of(backend);
 	int count, err;
 
+	if (uring->cancel_missed)
+		deadline_ns = repeat_cancels(uring, deadline_ns);
 	get_ready(uring);
 	if (deadline_ns == 0 || backend->ready.first) {
 		err = io_uring_submit_and_get_events(&uring->ring);
@@ -501,6 +534,8 @@ static int uring_hand_over(struct ouro_backend *backend, uint64_t deadline_ns)
 	struct ouro_uring *uring = uring_of(backend);
 	int err;
 
+	if (uring->cancel_missed)
+		deadline_ns = repeat_cancels(uring, deadline_ns);
 	get_ready(uring);
 	if (deadline_ns != OURO_DEADLINE_NEVER)
 		arm_deadline(uring, deadline_ns);
