@@ -17,7 +17,7 @@
 enum {
 	GENERATION_SHIFT = 48,
 	COMPLETION_BATCH = 128,
-	CANCEL_AGAIN_NS = 1000000,
+	CANCEL_AGAIN_NS = 1000000, /* between two requests to cancel the same operations */
 };
 
 #define ADDRESS_MASK ((UINT64_C(1) << GENERATION_SHIFT) - 1)

@@ -32,14 +32,14 @@ struct ouro_uring {
 	uint64_t wake_value;
 	bool wake_armed;
 
+	struct ouro_op_list cancelled; /* operations that are asked to end and have not */
+	uint64_t cancel_again_ns;      /* from when on they may be asked once more */
+	bool cancel_missed;            /* not all of them were found when they were asked to */
+
 	unsigned setup_flags;
 	bool has_registered_ring;
 	bool has_multishot_recv;
 	bool has_zero_copy;
-	struct ouro_op_list cancelled; /* operations that are asked to end and have not */
-	bool cancel_missed;            /* not all of them were found when they were asked to */
-	uint64_t cancel_again_ns;      /* from when on they may be asked once more */
-
 	bool has_cancel_skip; /* a request may ask for no completion on success (5.17) */
 	uint32_t turn_completions;
 };
