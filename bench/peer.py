@@ -104,8 +104,9 @@ class GoPeer(Peer):
 
 
 class CargoPeer(Peer):
-    def __init__(self, name):
+    def __init__(self, name, shared=()):
         super().__init__(name, ["cargo"])
+        self.shared = shared
 
     def make(self):
         run_tool("cargo", "build", "--quiet", "--release", "--locked", "--target-dir", self.built,

@@ -11,9 +11,8 @@ class RustPeer(CargoPeer):
 
     def __init__(self, name, version, paths=ALL, note="", pipelines=True,
                  shared=()):
-        super().__init__(name)
+        super().__init__(name, shared)
         self.version, self.paths, self.note, self.pipelines = version, paths, note, pipelines
-        self.shared = shared
 
 
 RUST_PEERS = [

@@ -3,39 +3,23 @@
 //! of one lookup for each set, as JSON: of the processor, not of the clock, so that what else runs
 //! does not count.
 
+#[path = "../../processor.rs"]
+mod processor;
+
 use std::hint::black_box;
 use std::path::Path;
 use std::time::Duration;
 
 const AT_LEAST: Duration = Duration::from_millis(300);
 
-#[repr(C)]
-struct Timespec {
-    seconds: i64,
-    nanoseconds: i64,
-}
-
-const CLOCK_PROCESS_CPUTIME_ID: i32 = 2;
-
-extern "C" {
-    fn clock_gettime(clock: i32, time: *mut Timespec) -> i32;
-}
-
-fn processor_time() -> Duration {
-    let mut time = Timespec { seconds: 0, nanoseconds: 0 };
-    // SAFETY: on 64-bit Linux this is the layout that clock_gettime(2) writes.
-    assert_eq!(unsafe { clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &mut time) }, 0);
-    Duration::new(time.seconds as u64, time.nanoseconds as u32)
-}
-
 fn look_up_all(router: &matchit::Router<usize>, paths: &[String], rounds: u32) -> Duration {
-    let start = processor_time();
+    let start = processor::time();
     for _ in 0..rounds {
         for path in paths {
             let _ = black_box(router.at(black_box(path)));
         }
     }
-    processor_time() - start
+    processor::time() - start
 }
 
 fn measure(file: &str) -> f64 {

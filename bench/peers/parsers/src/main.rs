@@ -3,6 +3,9 @@
 //! that of the case, with dots for slashes. Prints the nanoseconds of one run over each file, as
 //! JSON: of the processor, not of the clock, so that what else runs does not count.
 
+#[path = "../../processor.rs"]
+mod processor;
+
 use picohttpparser_sys::{phr_header, phr_parse_request};
 use std::hint::black_box;
 use std::path::Path;
@@ -12,25 +15,6 @@ use std::time::Duration;
 const AT_LEAST: Duration = Duration::from_millis(200);
 /// As many as ouro takes.
 const FIELDS_MAX: usize = 100;
-
-#[repr(C)]
-struct Timespec {
-    seconds: i64,
-    nanoseconds: i64,
-}
-
-const CLOCK_PROCESS_CPUTIME_ID: i32 = 2;
-
-extern "C" {
-    fn clock_gettime(clock: i32, time: *mut Timespec) -> i32;
-}
-
-fn processor_time() -> Duration {
-    let mut time = Timespec { seconds: 0, nanoseconds: 0 };
-    // SAFETY: on 64-bit Linux this is the layout that clock_gettime(2) writes.
-    assert_eq!(unsafe { clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &mut time) }, 0);
-    Duration::new(time.seconds as u64, time.nanoseconds as u32)
-}
 
 /// Whether all of `text` is a head; where its fields are is left in an array, as in ours.
 fn httparse(text: &[u8]) -> bool {
@@ -63,11 +47,11 @@ impl Pico {
 }
 
 fn run_all(work: &mut impl FnMut(&[u8]) -> bool, text: &[u8], rounds: u32) -> Duration {
-    let start = processor_time();
+    let start = processor::time();
     for _ in 0..rounds {
         assert!(work(black_box(text)), "good text is refused");
     }
-    processor_time() - start
+    processor::time() - start
 }
 
 fn measure(work: &mut impl FnMut(&[u8]) -> bool, file: &str) -> f64 {
